@@ -1,0 +1,85 @@
+"""What people and programs are told: the shapes behind the API, the pages and the command line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drafterd.domain.model import Build, Edit, Instance, Problem
+from drafterd.domain.names import DraftId, ReleaseId
+from drafterd.domain.routing import Target
+from drafterd.domain.state import State, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftReport:
+    """One draft.
+
+    Attributes:
+        serving: The release that visitors get, or None.
+        url: Its primary address.
+        urls: Both addresses, the primary one first.
+        port: Its home port, or None: none was leased yet.
+        queue_position: 1 for the next build to start, 0 for none waiting.
+        static_root: For a ready static draft the folder that is served, else None.
+        fallback: For static drafts: the file that answers for unknown paths, or "".
+        usual_seconds: How long its last good build took, or None.
+    """
+
+    id: DraftId
+    state: State
+    serving: ReleaseId | None
+    work: Work
+    problem: Problem | None
+    url: str
+    urls: tuple[str, ...]
+    port: int | None
+    digest: str
+    settled_at: float | None
+    build: Build | None
+    instance: Instance | None
+    releases: tuple[ReleaseId, ...]
+    target: Target | None
+    static_root: str | None = None
+    fallback: str = ""
+    queue_position: int = 0
+    usual_seconds: float | None = None
+    notes: tuple[Problem, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    last_request: float | None = None
+    rss_bytes: int | None = None
+    cpu_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One part of the daemon's health."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """The daemon as a whole.
+
+    Attributes:
+        uptime: Seconds.
+        rejected: Folders that cannot be taken, with the reason.
+        sandbox: The isolation reached: `none` is said plainly.
+        memory: Bytes: `total`, `available`.
+        disk: Bytes where the state lies: `total`, `free`.
+    """
+
+    version: str
+    uptime: float
+    states: Mapping[str, int]
+    queue: int
+    ports_free: int
+    sandbox: str
+    proxy: Check
+    runtime: Check
+    ready: bool
+    problems: tuple[Problem, ...] = ()
+    rejected: Mapping[str, Problem] = field(default_factory=dict)
+    memory: Mapping[str, int] = field(default_factory=dict)
+    disk: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,124 @@
+"""Where everything lies on disk: the one place that joins these names.
+
+See docs/architecture.md, "State on disk".
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from drafterd.domain.names import DraftId, InstanceId, ReleaseId
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one installation, absolute.
+
+    Attributes:
+        drafts: The watched folder.
+        state: Releases, ledger, routes, caches.
+        run: Sockets, lock, supervisord's configuration; on a server it vanishes at a reboot.
+        logs: Logs of programs and of supervisord.
+    """
+
+    drafts: Path
+    state: Path
+    run: Path
+    logs: Path
+
+    def source(self, draft: DraftId) -> Path:
+        """The draft's own folder."""
+        return self.drafts / draft
+
+    def draft(self, draft: DraftId) -> Path:
+        """All that was made of a draft."""
+        return self.state / "drafts" / draft
+
+    def current(self, draft: DraftId) -> Path:
+        """The link to the release that should serve."""
+        return self.draft(draft) / "current"
+
+    def releases(self, draft: DraftId) -> Path:
+        """The folder of releases."""
+        return self.draft(draft) / "releases"
+
+    def release(self, draft: DraftId, release: ReleaseId) -> Path:
+        """One release: `release.json` and `app/`."""
+        return self.releases(draft) / release
+
+    def builds(self, draft: DraftId) -> Path:
+        """Scratch folders of builds, `<number>/`; swept at start."""
+        return self.draft(draft) / "builds"
+
+    def build_log(self, draft: DraftId, number: int) -> Path:
+        """The log of one build."""
+        return self.draft(draft) / "log" / f"build-{number}.log"
+
+    def home_port(self, draft: DraftId) -> Path:
+        """The file that holds the home port, so that losing the ledger changes nothing."""
+        return self.draft(draft) / "port"
+
+    def fix_record(self, draft: DraftId) -> Path:
+        """What the fixes found and did."""
+        return self.draft(draft) / "fixes.json"
+
+    def next_cache(self, draft: DraftId) -> Path:
+        """`.next/cache` of the draft's last good build."""
+        return self.draft(draft) / "next-cache"
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite file."""
+        return self.state / "drafterd.db"
+
+    @property
+    def npm_cache(self) -> Path:
+        """Npm's own cache, shared by all builds."""
+        return self.state / "cache" / "npm"
+
+    @property
+    def toolchain(self) -> Path:
+        """A folder of links: node, npm, npx."""
+        return self.state / "toolchain" / "bin"
+
+    def spec(self, instance: InstanceId) -> Path:
+        """The launch specification of an instance, 0600."""
+        return self.state / "instances" / f"{instance}.json"
+
+    def instance_log(self, instance: InstanceId) -> Path:
+        """What the program prints."""
+        return self.logs / f"{instance}.log"
+
+    @property
+    def traefik_routes(self) -> Path:
+        """The one generated file that Traefik watches; alone in its folder."""
+        return self.state / "routes" / "traefik" / "drafts.yml"
+
+    @property
+    def certificate(self) -> Path:
+        """Folder of Traefik's default certificate."""
+        return self.state / "routes" / "certificate"
+
+    @property
+    def lock(self) -> Path:
+        """One daemon per state folder."""
+        return self.run / "drafterd.lock"
+
+    @property
+    def api_socket(self) -> Path:
+        """The daemon's unix socket, for the command line."""
+        return self.run / "drafterd.sock"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Supervisord's unix socket."""
+        return self.run / "supervisor.sock"
+
+    @property
+    def programs(self) -> Path:
+        """One supervisord program file per instance."""
+        return self.run / "supervisor" / "conf.d"
+
+    @property
+    def token(self) -> Path:
+        """The API's token, 0600."""
+        return self.state / "token"

@@ -1,0 +1,212 @@
+"""What was asked and what happened, in one SQLite file. Losing it loses history, pauses and pins.
+
+What is (releases, programs, routes) is never read from here but where it lives. Every write is one
+transaction that survives a power cut (WAL, synchronous=FULL).
+"""
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from drafterd.domain.errors import ConfigError
+from drafterd.domain.model import Build, BuildStatus, Goal, Intent, Mend, Problem
+from drafterd.domain.names import DraftId, ReleaseId
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE intents (
+      draft TEXT PRIMARY KEY, goal TEXT NOT NULL, pinned TEXT, asked_at REAL NOT NULL, stamp TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE builds (
+      draft TEXT NOT NULL, number INTEGER NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL, step TEXT NOT NULL,
+      created REAL NOT NULL, started REAL, finished REAL, steps TEXT NOT NULL, repairs TEXT NOT NULL,
+      problem TEXT, clean INTEGER NOT NULL,
+      PRIMARY KEY (draft, number)
+    ) STRICT;
+    CREATE INDEX builds_active ON builds (created) WHERE status IN ('queued', 'running');
+    CREATE TABLE verdicts (
+      draft TEXT NOT NULL, release TEXT NOT NULL, problem TEXT NOT NULL, PRIMARY KEY (draft, release)
+    ) STRICT;
+    CREATE TABLE events (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, draft TEXT NOT NULL, kind TEXT NOT NULL,
+      data TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_draft ON events (draft, id);
+    """,
+)
+"""Forward only; a copy of the file is kept before an old one is changed."""
+
+EVENTS_KEPT = 10_000
+
+
+class SqliteLedger:
+    """The ledger on disk; implements `domain.interfaces.Ledger`.
+
+    All calls come from the event loop's thread and take well under a millisecond.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA busy_timeout=5000")
+        self._migrate()
+        path.chmod(0o600)
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        self._db.close()
+
+    def _migrate(self) -> None:
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(MIGRATIONS):
+            raise ConfigError(
+                f"{self._path} was written by a newer drafterd (version {version}, this one knows {len(MIGRATIONS)})",
+                hint="start the newer drafterd, or restore the copy that the upgrade left beside the file",
+            )
+        if 0 < version < len(MIGRATIONS):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.v{version}"))
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            self._db.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # What the operator asked
+
+    def intent(self, draft: DraftId) -> Intent:
+        """What the operator asked; a plain wish to run if nothing was."""
+        row = self._db.execute("SELECT * FROM intents WHERE draft = ?", (draft,)).fetchone()
+        if row is None:
+            return Intent()
+        pinned = ReleaseId(row["pinned"]) if row["pinned"] else None
+        return Intent(goal=Goal(row["goal"]), pinned=pinned, asked_at=row["asked_at"], stamp=row["stamp"])
+
+    def set_intent(self, draft: DraftId, intent: Intent) -> None:
+        """Keep what the operator asked."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO intents (draft, goal, pinned, asked_at, stamp) VALUES (?, ?, ?, ?, ?)",
+            (draft, intent.goal, intent.pinned, intent.asked_at, intent.stamp),
+        )
+
+    # Releases that do not work
+
+    def bad(self, draft: DraftId) -> Mapping[ReleaseId, Problem]:
+        """Releases that were tried and do not work."""
+        rows = self._db.execute("SELECT release, problem FROM verdicts WHERE draft = ?", (draft,))
+        return {ReleaseId(row["release"]): _problem_of(row["problem"]) for row in rows}
+
+    def condemn(self, draft: DraftId, release: ReleaseId, problem: Problem) -> None:
+        """Keep that a release does not work."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO verdicts (draft, release, problem) VALUES (?, ?, ?)",
+            (draft, release, _text_of(problem)),
+        )
+
+    # Builds
+
+    def builds(self, draft: DraftId, limit: int = 20) -> tuple[Build, ...]:
+        """Newest first."""
+        rows = self._db.execute("SELECT * FROM builds WHERE draft = ? ORDER BY number DESC LIMIT ?", (draft, limit))
+        return tuple(_build_of(row) for row in rows)
+
+    def active_builds(self) -> tuple[Build, ...]:
+        """Every queued or running build, first come first."""
+        rows = self._db.execute("SELECT * FROM builds WHERE status IN ('queued', 'running') ORDER BY created, draft")
+        return tuple(_build_of(row) for row in rows)
+
+    def save_build(self, build: Build) -> None:
+        """Insert or replace a build."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO builds (draft, number, key, status, step, created, started, finished, steps,"
+            " repairs, problem, clean) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                build.draft,
+                build.number,
+                build.key,
+                build.status,
+                build.step,
+                build.created,
+                build.started,
+                build.finished,
+                json.dumps(dict(build.steps)),
+                json.dumps(build.repairs),
+                None if build.problem is None else _text_of(build.problem),
+                int(build.clean),
+            ),
+        )
+
+    # History
+
+    def record_event(self, draft: DraftId, kind: str, data: Mapping[str, object]) -> None:
+        """Add to the history; the oldest are dropped past a bound."""
+        with self._transaction():
+            cursor = self._db.execute(
+                "INSERT INTO events (at, draft, kind, data) VALUES (?, ?, ?, ?)",
+                (time.time(), draft, kind, json.dumps(dict(data))),
+            )
+            if cursor.lastrowid and cursor.lastrowid % 100 == 0:
+                self._db.execute("DELETE FROM events WHERE id <= ?", (cursor.lastrowid - EVENTS_KEPT,))
+
+    def events(
+        self, draft: DraftId | None = None, *, since: int = 0, limit: int = 100
+    ) -> Sequence[Mapping[str, object]]:
+        """The history, oldest first, after the event with the number `since`."""
+        rows = self._db.execute(
+            "SELECT * FROM events WHERE id > ? AND (? IS NULL OR draft = ?) ORDER BY id LIMIT ?",
+            (since, draft, draft, limit),
+        )
+        return [
+            {"id": row["id"], "at": row["at"], "draft": row["draft"], "kind": row["kind"], **json.loads(row["data"])}
+            for row in rows
+        ]
+
+    def discard(self, draft: DraftId, *, keep_intent: bool) -> None:
+        """Drop a draft's rows; its history stays."""
+        with self._transaction():
+            self._db.execute("DELETE FROM builds WHERE draft = ?", (draft,))
+            self._db.execute("DELETE FROM verdicts WHERE draft = ?", (draft,))
+            if not keep_intent:
+                self._db.execute("DELETE FROM intents WHERE draft = ?", (draft,))
+
+
+def _text_of(problem: Problem) -> str:
+    return json.dumps(asdict(problem))
+
+
+def _problem_of(text: str) -> Problem:
+    data = json.loads(text)
+    return Problem(**{**data, "mend": Mend(data["mend"]), "tail": tuple(data["tail"])})
+
+
+def _build_of(row: sqlite3.Row) -> Build:
+    return Build(
+        draft=DraftId(row["draft"]),
+        number=row["number"],
+        key=row["key"],
+        status=BuildStatus(row["status"]),
+        step=row["step"],
+        created=row["created"],
+        started=row["started"],
+        finished=row["finished"],
+        steps=json.loads(row["steps"]),
+        repairs=tuple(json.loads(row["repairs"])),
+        problem=None if row["problem"] is None else _problem_of(row["problem"]),
+        clean=bool(row["clean"]),
+    )

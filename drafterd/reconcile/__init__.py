@@ -1,0 +1,1 @@
+"""The loop: observe a draft, plan, perform; and what may be asked of it from outside."""

@@ -1,0 +1,179 @@
+"""Hands the route table to the proxy: one coalescing task for all drafts.
+
+Many drafts that become ready at once give one table. What the proxy has confirmed, and what is on
+its way to it, is known here, so that no instance is stopped while a route names it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import structlog
+
+from drafterd.domain.errors import ProxyRejected
+from drafterd.domain.interfaces import Proxy
+from drafterd.domain.model import Address, Instance, Mend, Problem
+from drafterd.domain.names import DraftId, InstanceId
+from drafterd.domain.routing import RouteTable, Target, table_of
+
+COALESCE = 0.02
+VERIFY_EVERY = 5.0
+RETRY = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
+
+_log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """The desired routes of all drafts, and how far the proxy is with them.
+
+    Args:
+        on_change: Called with each draft whose confirmed route changed.
+        on_published: Called with the seconds each publication took.
+    """
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        *,
+        on_change: Callable[[DraftId], None],
+        on_published: Callable[[float], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._proxy = proxy
+        self._on_change = on_change
+        self._on_published = on_published
+        self._clock = clock
+        self._targets: dict[DraftId, Target | None] = {}
+        self._confirmed = RouteTable()
+        self._pending: RouteTable | None = None
+        self._left: dict[Address, float] = {}
+        self._wake = asyncio.Event()
+        self._opened = asyncio.Event()
+        self._started_at = clock()
+        self.problem: Problem | None = None
+
+    async def adopt(self) -> None:
+        """Take over the table that the proxy already has: what an earlier daemon left."""
+        self._confirmed = await self._proxy.observe()
+        self._targets = {route.draft: route.target for route in self._confirmed.routes}
+
+    def open(self, known: Collection[DraftId]) -> None:
+        """From now on tables are published: every draft has been looked at once.
+
+        Routes that an earlier daemon left for drafts nobody knows any more are dropped.
+        """
+        self._targets = {draft: target for draft, target in self._targets.items() if draft in known}
+        self._opened.set()
+        self._wake.set()
+
+    @property
+    def confirmed(self) -> RouteTable:
+        """The newest table that the proxy has."""
+        return self._confirmed
+
+    def target(self, draft: DraftId) -> Target | None:
+        """What was last asked for a draft."""
+        return self._targets.get(draft)
+
+    def route(self, draft: DraftId, target: Target | None) -> None:
+        """Ask for a draft's route; published soon after."""
+        if self._targets.get(draft) == target:
+            return
+        if target is None:
+            self._targets.pop(draft, None)
+        else:
+            self._targets[draft] = target
+        self._wake.set()
+
+    def routed(self) -> frozenset[Address]:
+        """Addresses that the confirmed table, one on its way, or the next one names."""
+        pending = self._pending.addresses if self._pending else frozenset()
+        asked = frozenset(target.address for target in self._targets.values() if target and target.address)
+        return self._confirmed.addresses | pending | asked
+
+    def unrouted_since(self, instances: Iterable[Instance]) -> Mapping[InstanceId, float]:
+        """When the address of each instance left the table; none for those that were never in it.
+
+        Of an instance that is older than this daemon nobody knows: it counts from the start.
+        """
+        found = {}
+        for instance in instances:
+            if instance.address is None:
+                continue
+            left = self._left.get(instance.address)
+            if left is not None:
+                found[instance.id] = left
+            elif 0 < instance.since < self._started_at:
+                found[instance.id] = self._started_at
+        return found
+
+    def forget(self, address: Address) -> None:
+        """An instance is gone: its address may be another's from now on."""
+        self._left.pop(address, None)
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        await self._opened.wait()
+        failures = 0
+        while True:
+            wanted = table_of(self._targets)
+            if await self._publish(wanted):
+                failures = 0
+                pause = VERIFY_EVERY
+            else:
+                pause = RETRY[min(failures, len(RETRY) - 1)]
+                failures += 1
+            await self._idle(pause, eager=failures == 0)
+
+    async def _idle(self, pause: float, *, eager: bool) -> None:
+        """Wait for a wish, at most `pause` seconds; then let others join it."""
+        self._wake.clear()
+        if eager and table_of(self._targets) != self._confirmed:
+            return  # asked for while we published
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(COALESCE)
+
+    async def _publish(self, wanted: RouteTable) -> bool:
+        changed = wanted != self._confirmed
+        self._pending = wanted
+        begun = time.monotonic()
+        try:
+            await self._proxy.publish(wanted)
+        except ProxyRejected as error:
+            self._fail(error)
+            return False
+        seconds = time.monotonic() - begun
+        before, self._confirmed, self._pending, self.problem = self._confirmed, wanted, None, None
+        if changed:
+            self._on_published(seconds)
+            _log.info("route.published", routes=len(wanted.routes), seconds=round(seconds, 3))
+            self._note(before, wanted)
+        return True
+
+    def _fail(self, error: ProxyRejected) -> None:
+        """Old routes stay; the table that may have arrived all the same stays pending."""
+        if self.problem is None:
+            _log.error("route.rejected", reason=error.summary, hint=error.hint)
+        self.problem = Problem(
+            code=error.code,
+            summary=error.summary,
+            hint=error.hint,
+            mend=Mend.MACHINE,
+            since=self.problem.since if self.problem else self._clock(),
+        )
+
+    def _note(self, before: RouteTable, after: RouteTable) -> None:
+        now = self._clock()
+        for address in before.addresses - after.addresses:
+            self._left[address] = now
+        for address in after.addresses:
+            self._left.pop(address, None)
+        was = {route.draft: route.target for route in before.routes}
+        is_now = {route.draft: route.target for route in after.routes}
+        for draft in was.keys() | is_now.keys():
+            if was.get(draft) != is_now.get(draft):
+                self._on_change(draft)

@@ -1,0 +1,1 @@
+"""Notices new, changed and removed drafts, and when they have settled."""
