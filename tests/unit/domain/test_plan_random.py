@@ -8,6 +8,7 @@ The numbers in the test names are those of docs/architecture.md.
 import copy
 import random
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -238,7 +239,7 @@ class World:
         if draft.forgotten:
             draft.intent = Intent()
 
-    deeds = {
+    deeds: ClassVar = {
         Fix: fix,
         Enqueue: enqueue,
         Cancel: cancel,

@@ -1,0 +1,84 @@
+"""Old or new, never half; and no way out of the folder."""
+
+import os
+import stat
+
+import pytest
+
+from drafterd.files import TEMPORARY, NotRegular, read_regular, remove_tree, replace_link, swept, write_atomic
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    file = tmp_path / "a"
+    write_atomic(file, b"one")
+    write_atomic(file, b"two", mode=0o600)
+
+    assert file.read_bytes() == b"two"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
+    file = tmp_path / "a"
+    write_atomic(file, b"one")
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomic(file, b"two")
+    assert file.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_write_does_not_go_through_a_link(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    (tmp_path / "link").symlink_to(secret)
+
+    write_atomic(tmp_path / "link", b"theirs")
+
+    assert secret.read_text() == "mine"
+
+
+def test_links_pipes_and_giants_are_not_read(tmp_path):
+    (tmp_path / "real").write_bytes(b"x" * 10)
+    (tmp_path / "link").symlink_to("real")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert read_regular(tmp_path / "real", limit=10) == b"x" * 10
+    for name, limit in (("link", 100), ("pipe", 100), ("real", 9)):
+        with pytest.raises(NotRegular):
+            read_regular(tmp_path / name, limit=limit)
+
+
+def test_a_link_is_replaced_in_one_step(tmp_path):
+    link = tmp_path / "current"
+    replace_link(link, "releases/r1")
+    replace_link(link, "releases/r2")
+    assert link.readlink().as_posix() == "releases/r2"
+    assert list(tmp_path.iterdir()) == [link]
+
+
+def test_deletion_follows_no_link_and_is_repeatable(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "keep").write_text("x")
+    tree = tmp_path / "tree"
+    (tree / "deep").mkdir(parents=True)
+    (tree / "deep" / "link").symlink_to(outside)
+    (tree / "deep").chmod(0o500)
+
+    remove_tree(tree)
+    remove_tree(tree)
+
+    assert not tree.exists()
+    assert (outside / "keep").exists()
+
+
+def test_what_a_kill_left_is_swept(tmp_path):
+    (tmp_path / f"{TEMPORARY}x.1").write_text("half")
+    (tmp_path / "whole").write_text("x")
+    assert len(list(swept(tmp_path))) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["whole"]
