@@ -21,9 +21,9 @@ def folder(name: str) -> Path:
 @cache
 def templates(*, html: bool) -> jinja2.Environment:
     """The templates; for pages with escaping. An undefined name is an error, never an empty string."""
-    return jinja2.Environment(  # noqa: S701 - off only for what is not HTML: those templates hold checked values
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder("templates")),
-        autoescape=html,
+        autoescape=html,  # noqa: S701 - off only for what is not HTML: those templates hold checked values
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,9 +4,9 @@ import asyncio
 import inspect
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from drafterd.domain.model import (
     Address,
@@ -25,15 +25,13 @@ from drafterd.domain.names import DraftId, instance_id, release_id
 from drafterd.domain.routing import Target
 from drafterd.domain.view import View
 
-T = TypeVar("T")
 
-
-async def eventually(condition: Callable[[], T | Awaitable[T]], *, within: float = 10.0, every: float = 0.02) -> T:
+async def eventually(condition: Callable[[], Any], *, within: float = 10.0, every: float = 0.02) -> Any:
     """Wait until `condition` gives something true and return it; fail after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         result = condition()
-        value: T = await result if inspect.isawaitable(result) else result
+        value = await result if inspect.isawaitable(result) else result
         if value:
             return value
         if time.monotonic() > deadline:
@@ -111,5 +109,6 @@ def a_live_view(**changes: Any) -> View:
         instances=(an_instance(1),),
         routed=frozenset({Address("127.0.0.1", 3001)}),
         target=a_target(1),
+        confirmed=a_target(1),
     )
     return replace(live, **changes)

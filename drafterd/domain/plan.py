@@ -240,6 +240,8 @@ def _serve(view: View, now: float, rules: Rules) -> Iterator[Action | Again]:
     instance = view.instance(release.id)
     if instance is None or instance.status is InstanceStatus.STOPPED:
         yield Start(release=release.id)
+    elif instance.id in view.restarting:
+        yield from _stop(view, instance, now, rules)
     elif instance.status is InstanceStatus.FAILED:
         rest = instance.since + rules.restart_after - now
         if rest > 0:
@@ -259,7 +261,7 @@ def wanted_target(view: View) -> Target | None:
     if release.static:
         return Target(address=None, kind=view.address, base_path=release.base_path)
     instance = view.instance(release.id)
-    if instance is None or instance.address is None:
+    if instance is None or instance.address is None or instance.id in view.restarting:
         return None
     # A restart after a crash keeps its route: the proxy shows the page meanwhile, and the first
     # answer is the draft's own.

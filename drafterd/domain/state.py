@@ -48,8 +48,8 @@ def work(view: View, rules: plan.Rules) -> Work:
 
 
 def serving(view: View) -> bool:
-    """Whether the current release answers, or is a restart away from it."""
-    return plan.wanted_target(view) is not None
+    """Whether visitors reach the draft: its current release answers, and the proxy knows the way."""
+    return plan.wanted_target(view) is not None and view.confirmed is not None
 
 
 def problem(view: View, rules: plan.Rules) -> Problem | None:
@@ -62,9 +62,9 @@ def _current_starting(view: View) -> bool:
     if release is None:
         return False
     if release.static:
-        return view.current is None
+        return True
     instance = view.instance(release.id)
-    return instance is None or instance.status in (InstanceStatus.STARTING, InstanceStatus.STOPPED)
+    return instance is None or instance.status is not InstanceStatus.FAILED
 
 
 def _candidate_starting(view: View) -> bool:

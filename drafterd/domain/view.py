@@ -31,6 +31,8 @@ class View:
         unrouted_since: When an instance's address left the proxy's table; no entry: it never
             was in it.
         target: What was last asked of the proxy for this draft.
+        confirmed: What the proxy's confirmed table has for it.
+        restarting: Instances that are to be stopped and started anew.
         address: Which of its two addresses the draft is built for.
         trouble: What went wrong while acting, until it goes right.
     """
@@ -48,6 +50,8 @@ class View:
     routed: frozenset[Address] = frozenset()
     unrouted_since: Mapping[InstanceId, float] = field(default_factory=dict)
     target: Target | None = None
+    confirmed: Target | None = None
+    restarting: frozenset[InstanceId] = frozenset()
     address: AddressKind = AddressKind.PATH
     trouble: Problem | None = None
 

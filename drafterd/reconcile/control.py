@@ -19,7 +19,7 @@ from drafterd.domain.addressing import Addressing
 from drafterd.domain.errors import DrafterdError, NotFound, WrongState
 from drafterd.domain.interfaces import Builds, Drafts, Fixes, Ledger, Proxy, Runtime
 from drafterd.domain.model import Build, BuildStatus, FixRecord, Goal, Intent, Presence, Problem
-from drafterd.domain.names import DraftId
+from drafterd.domain.names import DraftId, InstanceId
 from drafterd.domain.plan import Rules
 from drafterd.domain.report import Check, DraftReport, StatusReport
 from drafterd.domain.routing import RouteTable
@@ -48,7 +48,8 @@ class Control:
     Args:
         views: The newest view of each draft, kept by the loop.
         home_port: The draft's home port if it has one.
-        usage: Resident memory in bytes by pid of an instance.
+        restarting: Instances that the operator wants started anew.
+        usage: Resident memory in bytes by pid of an instance's first process.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Control:
         home_port: Callable[[DraftId], int | None],
         ports_free: Callable[[], int],
         sandbox: str,
+        restarting: set[InstanceId],
+        usage: Callable[[], Mapping[int, int]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._version = version
@@ -92,6 +95,9 @@ class Control:
         self._home_port = home_port
         self._ports_free = ports_free
         self._sandbox = sandbox
+        self._restarting = restarting
+        self._measure = usage
+        self._usage: Mapping[int, int] = {}
         self._clock = clock
         self._started = clock()
         self._subscribers: set[asyncio.Queue[DraftId]] = set()
@@ -146,6 +152,7 @@ class Control:
         """Ask for the health now and then, so that the status page can tell it at once."""
         while True:
             await self.health()
+            self._usage = await asyncio.to_thread(self._measure)
             await asyncio.sleep(every)
 
     def metrics(self) -> bytes:
@@ -209,6 +216,7 @@ class Control:
         static = release if release and release.static and serving else None
         succeeded = next((build for build in view.builds if build.status is BuildStatus.SUCCEEDED), None)
         urls = self._addressing.urls(view.draft)
+        instance = view.instance(view.current) or next(iter(view.instances), None)
         return DraftReport(
             id=view.draft,
             state=state.derive(view, self._rules),
@@ -219,9 +227,10 @@ class Control:
             urls=urls,
             port=self._home_port(view.draft),
             digest=view.fix.digest if view.fix else "",
-            settled_at=None,
+            settled_at=_modified(self._layout.fix_record(view.draft)) if view.fix else None,
             build=next(iter(view.builds), None),
-            instance=view.instance(view.current) or next(iter(view.instances), None),
+            instance=instance,
+            rss_bytes=self._usage.get(instance.pid) if instance and instance.pid else None,
             releases=tuple(release.id for release in reversed(view.releases)),
             target=view.target,
             static_root=static.path if static else None,
@@ -350,6 +359,16 @@ class Control:
         """Let the draft run again; False if it already may."""
         return self._want_goal(draft, Goal.RUN)
 
+    async def restart(self, draft: DraftId) -> bool:
+        """Stop the draft's server and start it anew; False if there is none. Raises `NotFound`."""
+        view = self._view(draft)
+        instance = view.instance(view.current)
+        if instance is None:
+            return False
+        self._restarting.add(instance.id)
+        self._queue.add(draft)
+        return True
+
     async def remove(self, draft: DraftId, *, purge: bool) -> None:
         """Unroute and stop the draft and delete all that was made of it; its folder too with `purge`."""
         view = self._view(draft)
@@ -369,3 +388,9 @@ class Control:
         self._ledger.set_intent(draft, intent)
         self._ledger.record_event(draft, "asked", {"goal": intent.goal.value})
         self._queue.add(draft)
+
+
+def _modified(file: Path) -> float | None:
+    with suppress(OSError):
+        return file.stat().st_mtime
+    return None

@@ -4,6 +4,7 @@ A draft is never handled by two workers; an unexpected error slows that draft do
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -24,7 +25,10 @@ from drafterd.reconcile.perform import Performer
 from drafterd.reconcile.queue import WorkQueue
 
 WORKERS = 4
-RESYNC = 30.0
+BEAT = 5
+RESYNC = 30
+PULSE = DraftId("_drafterd")
+"""No draft can have this name: a turn of the loop that only shows that it turns."""
 BACK_OFF = (1.0, 2.0, 5.0, 15.0, 60.0)
 
 _log = structlog.get_logger(__name__)
@@ -65,7 +69,7 @@ class Loop:
         self._unseen: set[DraftId] | None = None
         self.views: dict[DraftId, View] = {}
         self.turns = 0
-        """Counts every look: what feeds the watchdog, since a stuck loop does not move it."""
+        """Counts every look, at least one every `BEAT` seconds: what feeds the watchdog."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -81,11 +85,12 @@ class Loop:
 
     async def _resync(self) -> None:
         """Look at every draft now and then, whatever the events said; spread over the interval."""
-        while True:
-            await asyncio.sleep(RESYNC)
-            self.turns += 1
-            for draft in self._drafts.known():
-                self._queue.add(draft, after=random.uniform(0, RESYNC / 2))  # noqa: S311 - spreads load, guards nothing
+        for beat in itertools.count(1):
+            await asyncio.sleep(BEAT)
+            self._queue.add(PULSE)
+            if beat % (RESYNC // BEAT) == 0:
+                for draft in self._drafts.known():
+                    self._queue.add(draft, after=random.uniform(0, RESYNC / 2))  # noqa: S311 - spreads load, guards nothing
 
     async def _work(self) -> None:
         while True:
@@ -110,7 +115,7 @@ class Loop:
 
     async def _look_at(self, draft: DraftId) -> None:
         if draft not in self._drafts.known():
-            self.views.pop(draft, None)  # discarded: nothing of it is left
+            self.views.pop(draft, None)  # discarded, nothing of it is left; or the pulse
             return
         view = self._take(
             self._observer.view(draft, await self._observer.instances(draft), trouble=self._troubles.get(draft))

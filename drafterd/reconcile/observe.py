@@ -1,6 +1,7 @@
 """Gathers one draft's view from the interfaces: everything is looked up, nothing remembered."""
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from drafterd.domain.addressing import Addressing
@@ -30,6 +31,7 @@ class Observer:
 
     Args:
         home_port: The draft's home port; leases one at the first call.
+        restarting: Instances that the operator wants started anew.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Observer:
         addressing: Addressing,
         facts: BuildFacts,
         home_port: Callable[[DraftId], int],
+        restarting: AbstractSet[InstanceId],
     ) -> None:
         self._drafts = drafts
         self._fixes = fixes
@@ -54,6 +57,7 @@ class Observer:
         self._addressing = addressing
         self._facts = facts
         self._home_port = home_port
+        self._restarting = restarting
         self._by_draft: tuple[object, dict[DraftId, tuple[Instance, ...]]] = (None, {})
 
     async def instances(self, draft: DraftId) -> tuple[Instance, ...]:
@@ -84,6 +88,8 @@ class Observer:
             routed=self._publisher.routed() if found else frozenset(),
             unrouted_since=self._publisher.unrouted_since(found),
             target=self._publisher.target(draft),
+            restarting=frozenset(self._restarting & {instance.id for instance in found}),
+            confirmed=self._publisher.confirmed.target(draft),
             address=self._addressing.primary(draft),
             trouble=trouble,
         )

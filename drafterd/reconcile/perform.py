@@ -24,7 +24,7 @@ from drafterd.domain.addressing import Addressing
 from drafterd.domain.errors import NotFound
 from drafterd.domain.interfaces import Builds, Drafts, Fixes, Ledger, Ports, Runtime
 from drafterd.domain.model import Address, Goal, InstanceSpec, Intent, Limits, Presence, Release
-from drafterd.domain.names import DraftId, instance_id
+from drafterd.domain.names import DraftId, InstanceId, instance_id
 from drafterd.domain.view import View
 from drafterd.reconcile.publish import Publisher
 
@@ -42,6 +42,7 @@ class Performer:
     Args:
         executable: The absolute path of `node`, `npm` or `npx`.
         search_path: PATH of running drafts.
+        restarting: Instances that the operator wants started anew; one that was stopped is taken out.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Performer:
         addressing: Addressing,
         executable: Callable[[str], str],
         search_path: str,
+        restarting: set[InstanceId],
     ) -> None:
         self._drafts = drafts
         self._fixes = fixes
@@ -68,6 +70,7 @@ class Performer:
         self._addressing = addressing
         self._executable = executable
         self._search_path = search_path
+        self._restarting = restarting
         self._deeds: Mapping[type, _Deed] = {
             Fix: self._fix,
             Enqueue: self._enqueue,
@@ -90,7 +93,6 @@ class Performer:
         record = await self._fixes.apply(view.draft)
         self._drafts.rest(view.draft, record.stamp)
         fresh = [edit for edit in record.edits if view.fix is None or edit not in view.fix.edits]
-        _log.info("draft.fixed", draft=view.draft, edits=len(fresh), reason=record.problem and record.problem.code)
         self._ledger.record_event(view.draft, "fixed", {"edits": len(fresh)})
 
     async def _enqueue(self, view: View, action: Enqueue) -> None:
@@ -139,6 +141,7 @@ class Performer:
     async def _stop(self, view: View, action: Stop) -> None:
         await self._runtime.stop(action.instance)
         self._ports.release(action.instance)
+        self._restarting.discard(action.instance)
         for instance in view.instances:
             if instance.id == action.instance and instance.address is not None:
                 self._publisher.forget(instance.address)

@@ -193,6 +193,16 @@ CASES = {
         (),
         None,
     ),
+    "one that is to restart loses its route first": (
+        a_live_view(restarting=frozenset({I1})),
+        (Route(target=None),),
+        None,
+    ),
+    "then it is stopped, and next started anew": (
+        a_live_view(restarting=frozenset({I1}), target=None, routed=frozenset(), unrouted_since={I1: NOW - 30}),
+        (Stop(instance=I1),),
+        None,
+    ),
     "a static release is routed to the daemon": (
         a_live_view(releases=(a_release(1, argv=()),), instances=(), target=None),
         (Route(target=Target(address=None)),),

@@ -136,6 +136,7 @@ class World:
                 if instance.address in self.left or instance.since < self.started_at
             },
             target=self.asked.get(draft.name),
+            confirmed=self.confirmed.get(draft.name),
         )
 
     def routed(self):

@@ -28,7 +28,13 @@ CASES = {
         State.STARTING,
         Work.STARTING,
     ),
+    "answers, not current yet": (
+        a_view(releases=(a_release(1),), instances=(an_instance(1),)),
+        State.STARTING,
+        Work.STARTING,
+    ),
     "ready": (a_live_view(), State.READY, Work.NONE),
+    "answers, but the proxy does not know it yet": (a_live_view(confirmed=None), State.STARTING, Work.NONE),
     "ready, without a process": (
         a_live_view(releases=(a_release(1, argv=()),), instances=()),
         State.READY,

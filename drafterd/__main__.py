@@ -1,0 +1,5 @@
+"""`python -m drafterd` is `drafterd`."""
+
+from drafterd.cli import main
+
+main()

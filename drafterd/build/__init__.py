@@ -1,0 +1,1 @@
+"""From a settled source to a release: the queue of builds, their steps, what they leave."""

@@ -1,0 +1,139 @@
+"""The environment of a build's commands: made whole, never inherited.
+
+The install step gets no variable of the draft's, because strangers' install scripts run there. The
+build step gets them, but for those that would steer our tools.
+"""
+
+import configparser
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_PASSED = (
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "npm_config_registry",
+)
+"""What is passed on of the daemon's own environment."""
+
+_NPMRC_KEYS = ("registry", "cafile", "proxy", "https-proxy", "noproxy")
+"""What is read of the operator's npm configuration: where things are, never who we are."""
+
+_STEERING = frozenset(
+    {"PATH", "HOME", "SHELL", "TMPDIR", "HOSTNAME", "ENV", "BASH_ENV", "CI", "NODE_ENV", "NODE_OPTIONS", "NODE_PATH"}
+)
+_STEERING_PREFIXES = ("LD_", "NPM_", "DRAFTERD_", "NEXT_PRIVATE_")
+
+_PUBLIC = frozenset(
+    {
+        "PORT",
+        "HOSTNAME",
+        "NEXTAUTH_URL",
+        "AUTH_URL",
+        "AUTH_TRUST_HOST",
+        "GROQ_BASE_URL",
+        "GROQ_MODEL",
+        "DRAFT_BASE_PATH",
+        "NODE_ENV",
+    }
+)
+_SECRET_LENGTH = 8
+
+# The environment beats a draft's own .npmrc: a registry that it names and that is not there would
+# cost minutes before npm gives up.
+_NPM = {
+    "npm_config_registry": "https://registry.npmjs.org/",
+    "npm_config_audit": "false",
+    "npm_config_fund": "false",
+    "npm_config_progress": "false",
+    "npm_config_update_notifier": "false",
+    "npm_config_include": "dev",
+    "npm_config_fetch_retries": "2",
+    "npm_config_fetch_retry_mintimeout": "1000",
+    "npm_config_fetch_retry_maxtimeout": "10000",
+    "npm_config_replace_registry_host": "always",
+}
+
+
+def surroundings(environment: Mapping[str, str], *, prefixes: Iterable[Path] = (Path("/usr"),)) -> dict[str, str]:
+    """What the machine needs to reach the registry, from the daemon's environment and npm's files.
+
+    Args:
+        environment: The daemon's own.
+        prefixes: Installation prefixes of npm: its global configuration is `etc/npmrc` below.
+    """
+    found = {name: environment[name] for name in _PASSED if environment.get(name)}
+    home = environment.get("HOME")
+    places = [prefix / "etc" / "npmrc" for prefix in (*prefixes, Path("/"))]
+    if home:
+        places.insert(0, Path(environment.get("NPM_CONFIG_USERCONFIG", f"{home}/.npmrc")))
+    for place in places:
+        for key, value in _npmrc(place).items():
+            found.setdefault(f"npm_config_{key.replace('-', '_')}", value)
+    return found
+
+
+def _npmrc(path: Path) -> dict[str, str]:
+    """The settings of one file that say where things are; those with credentials are left out."""
+    parser = configparser.RawConfigParser(delimiters=("=",), strict=False, allow_no_value=True)
+    try:
+        parser.read_string("[npm]\n" + path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return {}
+    said = {key: (parser.get("npm", key, fallback=None) or "").strip("\"' ") for key in _NPMRC_KEYS}
+    return {key: value for key, value in said.items() if value and "${" not in value and not urlsplit(value).username}
+
+
+def base(
+    *, path: str, home: Path, temporary: Path | None, npm_cache: Path, around: Mapping[str, str]
+) -> dict[str, str]:
+    """What every command of a build gets.
+
+    npm's user and global files are named so that none is read: neither the operator's tokens nor
+    settings that another draft's install script left.
+    """
+    environment = {
+        "PATH": path,
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "CI": "1",
+        **_NPM,
+        "npm_config_cache": str(npm_cache),
+        "npm_config_userconfig": str(home / "user.npmrc"),
+        "npm_config_globalconfig": str(home / "global.npmrc"),
+        **around,
+    }
+    if temporary:
+        environment["TMPDIR"] = str(temporary)
+    return environment
+
+
+def drafts_own(environment: Mapping[str, str]) -> dict[str, str]:
+    """The draft's variables without those that steer our tools."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() not in _STEERING and not name.upper().startswith(_STEERING_PREFIXES) and "\0" not in value
+    }
+
+
+def secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The values that no log may show, by name."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if len(value) >= _SECRET_LENGTH and name not in _PUBLIC and not name.startswith("NEXT_PUBLIC_")
+    }
+
+
+def of_daemon() -> dict[str, str]:
+    """`surroundings` of this process."""
+    return surroundings(os.environ)

@@ -1,0 +1,144 @@
+"""One build: its steps in order, its log, and how it ended."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import structlog
+
+from drafterd.build import environment, failure, notice, release
+from drafterd.build.failure import BuildFailed
+from drafterd.build.log import BuildLog
+from drafterd.build.steps import BUILD, INSTALL, PACK, SNAPSHOT, Steps, Tools, in_thread
+from drafterd.domain.errors import DrafterdError, Superseded
+from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
+
+_log = structlog.get_logger(__name__)
+
+
+class Job:
+    """Runs one build.
+
+    Args:
+        build: As it stands in the queue, already running.
+        save: Called with every change of it, before anything more is done.
+    """
+
+    def __init__(self, tools: Tools, order: BuildOrder, build: Build, save: Callable[[Build], None]) -> None:
+        self._tools = tools
+        self._order = order
+        self._save = save
+        self.build = build
+
+    async def run(self) -> Build:
+        """The build as it ended; it is not saved yet. When cancelled, no process is left."""
+        _log.info("build.started", draft=self.build.draft, build=self.build.number)
+        began = time.monotonic()
+        try:
+            await self._perform(began)
+        except Superseded as error:
+            ended = self._ended(BuildStatus.CANCELLED)
+            _log.info("build.superseded", draft=ended.draft, build=ended.number, reason=error.summary)
+        except BuildFailed as error:
+            ended = self._failed(error)
+        except DrafterdError as error:
+            ended = self._failed(failure.failed(error.code, error.summary, step=self.build.step, hint=error.hint))
+        except OSError as error:
+            settings = self._tools.settings
+            _log.warning("build.io", draft=self.build.draft, build=self.build.number, reason=str(error))
+            ended = self._failed(
+                failure.of_system(
+                    error, self.build.step or SNAPSHOT, now=self._tools.clock(), retry=settings.retry_after
+                )
+            )
+        else:
+            ended = self._ended(BuildStatus.SUCCEEDED)
+        self._tell(ended, time.monotonic() - began)
+        return ended
+
+    async def clean(self) -> None:
+        """Delete what the build does not need any more."""
+        await in_thread(release.remove, self._tools.layout.builds(self.build.draft) / str(self.build.number))
+
+    async def _perform(self, began: float) -> None:
+        tools, recipe, clean = self._tools, self._order.recipe, self.build.clean
+        log = self._opened()
+        steps = Steps(tools, self._order, self.build.number, log, began + tools.settings.timeout)
+        try:
+            async with self._step(SNAPSHOT, log):
+                await steps.snapshot()
+            if recipe.install:
+                async with self._step(INSTALL, log):
+                    await steps.install()
+            if recipe.build:
+                async with self._step(BUILD, log):
+                    await steps.build(clean=clean)
+            async with self._step(PACK, log):
+                await steps.pack()
+        except BuildFailed as error:
+            log.note(error.summary)
+            raise _with_tail(error, log.recent) from error
+        except (DrafterdError, OSError) as error:
+            log.note(str(error))
+            raise
+        finally:
+            self.build = replace(self.build, repairs=steps.repairs)
+            log.close()
+
+    def _opened(self) -> BuildLog:
+        draft, number, settings = self.build.draft, self.build.number, self._tools.settings
+        old = number - settings.keep_builds
+        while old > 0 and self._tools.layout.build_log(draft, old).exists():
+            self._tools.layout.build_log(draft, old).unlink()
+            old -= 1
+        return BuildLog(
+            self._tools.layout.build_log(draft, number),
+            limit=settings.output_max,
+            secrets=environment.secrets(self._order.environment),
+            clock=self._tools.clock,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _step(self, name: str, log: BuildLog) -> AsyncIterator[None]:
+        """Record that a step runs, and once it has ended well, how long it took."""
+        self.build = replace(self.build, step=name)
+        self._save(self.build)
+        log.step(name)
+        began = time.monotonic()
+        yield
+        seconds = round(time.monotonic() - began, 3)
+        self.build = replace(self.build, steps={**self.build.steps, name: seconds})
+        _log.info("build.step", draft=self.build.draft, build=self.build.number, step=name, seconds=seconds)
+
+    def _ended(self, status: BuildStatus, problem: Problem | None = None) -> Build:
+        step = "" if status is BuildStatus.SUCCEEDED else self.build.step
+        self.build = replace(self.build, status=status, step=step, finished=self._tools.clock(), problem=problem)
+        return self.build
+
+    def _failed(self, error: BuildFailed) -> Build:
+        status = BuildStatus.TIMED_OUT if error.timed_out else BuildStatus.FAILED
+        return self._ended(status, replace(error.problem, since=self._tools.clock()))
+
+    def _tell(self, ended: Build, seconds: float) -> None:
+        folder = self._tools.layout.source(ended.draft)
+        if self._tools.settings.notice:
+            if ended.status is BuildStatus.SUCCEEDED:
+                notice.remove(folder)
+            elif ended.problem:
+                notice.leave(folder, ended, ended.problem)
+        _log.info(
+            "build.finished",
+            draft=ended.draft,
+            build=ended.number,
+            status=ended.status.value,
+            seconds=round(seconds, 3),
+            reason=ended.problem.code if ended.problem else "",
+        )
+
+
+def _with_tail(error: BuildFailed, recent: tuple[str, ...]) -> BuildFailed:
+    """The same failure with the last lines of the log, if it has none of its own."""
+    if error.problem.tail:
+        return error
+    return BuildFailed(replace(error.problem, tail=recent), timed_out=error.timed_out)

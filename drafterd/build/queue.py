@@ -1,0 +1,332 @@
+"""The queue of builds: per draft at most one waits and one runs; newer wishes replace older ones.
+
+Rows of the ledger are the queue's memory: after a kill, what waited goes on and what ran is found
+interrupted, its processes are ended, and the planner asks again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from drafterd import process
+from drafterd.build import failure, steps
+from drafterd.build import release as disk
+from drafterd.build.job import Job
+from drafterd.build.settings import BuildSettings
+from drafterd.build.steps import Tools, in_thread
+from drafterd.domain.errors import Busy, DrafterdError
+from drafterd.domain.interfaces import Ledger, Sandbox
+from drafterd.domain.model import Build, BuildOrder, BuildStatus, Mend, Problem, Release
+from drafterd.domain.names import DraftId, ReleaseId
+from drafterd.layout import Layout
+from drafterd.toolchain import Toolchain
+
+_SHUTDOWN_GRACE = 5.0
+"""Seconds from the daemon's end until builds are killed: it must be gone within ten."""
+
+_SUPERSEDED_MAX = 5
+"""So many builds of one key in a row that found another source: no more at once."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Active:
+    """A build that has a slot.
+
+    Attributes:
+        ending: It is being cancelled; `problem` is what a person said, if one did.
+    """
+
+    build: Build
+    task: asyncio.Task[None] | None = None
+    ending: bool = False
+    problem: Problem | None = None
+
+
+class BuildQueue:
+    """The queue and the releases it left; implements `domain.interfaces.Builds`.
+
+    All calls come from the event loop's thread.
+
+    Args:
+        order: What is to be built now of a draft, or None: nothing.
+        prepare: Makes a snapshot fit to be built; called in a thread.
+        on_change: Called after every change of a draft's builds or releases.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: Layout,
+        ledger: Ledger,
+        sandbox: Sandbox,
+        toolchain: Toolchain,
+        settings: BuildSettings,
+        order: Callable[[DraftId], BuildOrder | None],
+        prepare: Callable[[Path, BuildOrder], None],
+        on_change: Callable[[DraftId], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._layout = layout
+        self._ledger = ledger
+        self._settings = settings
+        self._order = order
+        self._on_change = on_change
+        self._clock = clock
+        self._tools = Tools(
+            layout=layout, sandbox=sandbox, toolchain=toolchain, settings=settings, prepare=prepare, clock=clock
+        )
+        self._waiting: dict[DraftId, Build] = {}
+        self._active: dict[DraftId, _Active] = {}
+        self._superseded: dict[DraftId, tuple[str, int]] = {}
+        self._builds: dict[DraftId, tuple[Build, ...]] = {}
+        self._releases: dict[DraftId, tuple[Release, ...]] = {}
+        self._current: dict[DraftId, ReleaseId | None] = {}
+        self._wake = asyncio.Event()
+
+    # What is
+
+    def builds(self, draft: DraftId) -> tuple[Build, ...]:
+        """The draft's builds, newest first."""
+        if draft not in self._builds:
+            self._builds[draft] = self._ledger.builds(draft, self._settings.keep_builds)
+        return self._builds[draft]
+
+    def releases(self, draft: DraftId) -> tuple[Release, ...]:
+        """The releases on disk, oldest first."""
+        if draft not in self._releases:
+            self._releases[draft] = disk.listed(self._layout, draft)
+        return self._releases[draft]
+
+    def current(self, draft: DraftId) -> ReleaseId | None:
+        """Where the `current` link points, if that release is there."""
+        if draft not in self._current:
+            self._current[draft] = disk.current(self._layout, draft)
+        return self._current[draft]
+
+    def queue(self) -> tuple[Build, ...]:
+        """What runs and what waits, in the order of its turn."""
+        return (*(active.build for active in self._active.values()), *self._waiting.values())
+
+    def log_path(self, draft: DraftId, number: int) -> Path:
+        """The log file of a build; it may not exist."""
+        return self._layout.build_log(draft, number)
+
+    # What is asked
+
+    async def enqueue(self, draft: DraftId, key: str, *, clean: bool = False) -> Build:
+        """Ask for a build; what waits or runs for another key is superseded. Raises `Busy`."""
+        waiting, active = self._waiting.get(draft), self._active.get(draft)
+        if active and not active.ending and active.build.key == key:
+            if waiting:
+                self._drop(draft, None)
+            return active.build
+        if waiting and waiting.key == key:
+            return waiting
+        if waiting is None and len(self._waiting) >= self._settings.queue_max:
+            raise Busy(f"{len(self._waiting)} builds wait already", hint="wait for some of them to end, or cancel them")
+        build = Build(
+            draft=draft,
+            number=self._next_number(draft),
+            key=key,
+            status=BuildStatus.QUEUED,
+            created=self._clock(),
+            clean=clean,
+        )
+        if waiting:
+            self._save(replace(waiting, status=BuildStatus.CANCELLED, finished=self._clock()))
+        if active:
+            self._end(active, None)
+        self._waiting[draft] = build  # in the place of the one it replaces: a draft keeps its turn
+        self._save(build)
+        self._wake.set()
+        return build
+
+    async def cancel(self, draft: DraftId, *, problem: Problem | None = None) -> None:
+        """End what is queued or running, down to its last process."""
+        self._drop(draft, problem)
+        active = self._active.get(draft)
+        if active is None:
+            return
+        self._end(active, problem)
+        if active.task:
+            await asyncio.wait([active.task])
+
+    async def promote(self, draft: DraftId, release: ReleaseId) -> None:
+        """Point `current` at a release, atomically."""
+        await in_thread(disk.promote, self._layout, draft, release)
+        self._forget(draft)
+
+    async def prune(self, draft: DraftId, release: ReleaseId) -> None:
+        """Delete a release's folder."""
+        await in_thread(disk.prune, self._layout, draft, release)
+        self._forget(draft)
+
+    async def discard(self, draft: DraftId) -> None:
+        """End its builds and delete all that was built of a draft."""
+        await self.cancel(draft)
+        await in_thread(disk.discard, self._layout, draft)
+        self._superseded.pop(draft, None)
+        self._builds.pop(draft, None)
+        self._forget(draft)
+
+    # The work
+
+    async def run(self) -> None:
+        """Build what waits, until cancelled; what runs then is ended and found interrupted."""
+        await self._recover()
+        async with asyncio.TaskGroup() as group:
+            try:
+                while True:
+                    self._wake.clear()
+                    self._fill(group)
+                    await self._wake.wait()
+            except asyncio.CancelledError:
+                for active in self._active.values():
+                    if active.task:
+                        asyncio.get_running_loop().call_later(_SHUTDOWN_GRACE, active.task.cancel)
+                raise
+
+    async def _recover(self) -> None:
+        """End what an earlier daemon left running, and take over what it left waiting."""
+        for build in self._ledger.active_builds():
+            if build.status is BuildStatus.RUNNING:
+                leader = steps.recorded(self._layout.builds(build.draft) / str(build.number))
+                killed = process.end_group(leader) if leader else False
+                _log.info("build.interrupted", draft=build.draft, build=build.number, killed=killed)
+                self._save(replace(build, status=BuildStatus.INTERRUPTED, finished=self._clock()))
+            elif build.draft not in self._waiting:
+                self._waiting[build.draft] = build
+        prefix = steps.mark_prefix(self._layout)
+        await in_thread(process.sweep, lambda mark: mark.startswith(prefix))
+        await in_thread(disk.sweep, self._layout)
+
+    def _fill(self, group: asyncio.TaskGroup) -> None:
+        """Give free slots to what has waited longest."""
+        for draft in list(self._waiting):
+            if len(self._active) >= self._settings.slots:
+                return
+            if draft not in self._active:
+                active = _Active(build=self._waiting.pop(draft))
+                self._active[draft] = active
+                active.task = group.create_task(self._work(active), name=f"build {draft}")
+                active.task.add_done_callback(partial(self._leave, active))
+
+    def _leave(self, active: _Active, _ended: asyncio.Task[None]) -> None:
+        """Free the slot; a build that was cancelled before its task began has not been ended yet."""
+        self._active.pop(active.build.draft, None)
+        if active.build.status.active:
+            self._set(active, self._unfinished(active))
+        self._wake.set()
+
+    async def _work(self, active: _Active) -> None:
+        """One build from its turn to its end."""
+        self._set(active, replace(active.build, status=BuildStatus.RUNNING, started=self._clock()))
+        draft = active.build.draft
+        order = self._wanted(active)
+        if order is None:
+            return
+        job = Job(self._tools, order, active.build, lambda build: self._set(active, build))
+        try:
+            ended = await job.run()
+        except asyncio.CancelledError:
+            ended = self._unfinished(active)
+        except Exception:  # noqa: BLE001 - a fault of ours that one draft's files bring to light must not end the daemon
+            _log.exception("build.crashed", draft=draft, build=active.build.number)
+            ended = replace(active.build, status=BuildStatus.FAILED, finished=self._clock(), problem=_INTERNAL)
+        self._releases.pop(draft, None)
+        self._set(active, self._counted(ended))
+        self._ledger.record_event(draft, "built", {"build": ended.number, "status": ended.status.value})
+        await job.clean()
+
+    def _wanted(self, active: _Active) -> BuildOrder | None:
+        """What is to be built; None when nobody wants this build any more, or it cannot be said."""
+        build = active.build
+        try:
+            order = self._order(build.draft)
+        except DrafterdError as error:
+            problem = failure.failed(error.code, error.summary, step=steps.SNAPSHOT, hint=error.hint).problem
+            ended = replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem)
+            self._set(active, ended)
+            return None
+        if order is None or order.key != build.key:
+            ended = replace(build, status=BuildStatus.CANCELLED, step=steps.SNAPSHOT, finished=self._clock())
+            self._set(active, self._counted(ended))
+            return None
+        return order
+
+    def _counted(self, ended: Build) -> Build:
+        """A build that found another source than was asked for may be asked for again, but not for ever."""
+        if ended.status is not BuildStatus.CANCELLED or ended.problem or ended.step != steps.SNAPSHOT:
+            self._superseded.pop(ended.draft, None)
+            return ended
+        key, count = self._superseded.get(ended.draft, (ended.key, 0))
+        count = count + 1 if key == ended.key else 1
+        self._superseded[ended.draft] = (ended.key, count)
+        if count < _SUPERSEDED_MAX:
+            return ended
+        now = self._clock()
+        problem = replace(_UNSTEADY, since=now, retry_at=now + self._settings.retry_after)
+        return replace(ended, status=BuildStatus.FAILED, problem=problem)
+
+    # Its own books
+
+    def _unfinished(self, active: _Active) -> Build:
+        """How a cancelled build is recorded: somebody ended it, or the daemon stops."""
+        status = BuildStatus.CANCELLED if active.ending else BuildStatus.INTERRUPTED
+        return replace(active.build, status=status, finished=self._clock(), problem=active.problem)
+
+    def _drop(self, draft: DraftId, problem: Problem | None) -> None:
+        """Take a draft's build out of the line."""
+        waiting = self._waiting.pop(draft, None)
+        if waiting:
+            self._save(replace(waiting, status=BuildStatus.CANCELLED, finished=self._clock(), problem=problem))
+
+    def _end(self, active: _Active, problem: Problem | None) -> None:
+        """Cancel a running build; once, so that its processes keep their time to end."""
+        active.problem = active.problem or problem
+        if active.ending or active.task is None:
+            return
+        active.ending = True
+        active.task.cancel()
+
+    def _set(self, active: _Active, build: Build) -> None:
+        active.build = build
+        self._save(build)
+
+    def _save(self, build: Build) -> None:
+        self._ledger.save_build(build)
+        others = (known for known in self.builds(build.draft) if known.number != build.number)
+        newest = sorted((build, *others), key=lambda known: known.number, reverse=True)
+        self._builds[build.draft] = tuple(newest[: self._settings.keep_builds])
+        self._on_change(build.draft)
+
+    def _forget(self, draft: DraftId) -> None:
+        self._releases.pop(draft, None)
+        self._current.pop(draft, None)
+        self._on_change(draft)
+
+    def _next_number(self, draft: DraftId) -> int:
+        known = max((build.number for build in self.builds(draft)), default=0)
+        return max(known, disk.last_number(self._layout, draft)) + 1
+
+
+_INTERNAL = Problem(
+    code="internal",
+    summary="drafterd itself failed during this build",
+    hint="the daemon's log says where; please report it",
+    mend=Mend.MACHINE,
+)
+
+_UNSTEADY = Problem(
+    code="source-unsteady",
+    summary="the source changed each time it was read",
+    hint="stop what writes into the folder, then ask for the build again",
+    step=steps.SNAPSHOT,
+)

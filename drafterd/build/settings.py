@@ -1,0 +1,39 @@
+"""The numbers and values that steer builds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drafterd.build import environment
+from drafterd.domain.model import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSettings:
+    """How builds are run. Seconds, bytes and counts.
+
+    Attributes:
+        slots: How many builds run at once.
+        timeout: For a whole build, from its first step to its release.
+        grace: Between TERM and KILL.
+        queue_max: How many builds may wait.
+        keep_builds: How many builds of a draft are remembered, with their logs.
+        output_max: Output that is kept of one build.
+        next_cache_max: A larger `.next/cache` is not kept.
+        retry_after: When a build that failed by the machine's fault is tried again.
+        limits: For each process of a build.
+        surroundings: What the operator's machine needs to reach the registry: proxies,
+            certificates, the registry's address; read from this process by default.
+        notice: Whether a failure is written into the draft's folder too.
+    """
+
+    slots: int = 1
+    timeout: float = 600.0
+    grace: float = 10.0
+    queue_max: int = 100
+    keep_builds: int = 20
+    output_max: int = 20_000_000
+    next_cache_max: int = 500_000_000
+    retry_after: float = 60.0
+    limits: Limits = field(default_factory=Limits)
+    surroundings: Mapping[str, str] = field(default_factory=environment.of_daemon)
+    notice: bool = True

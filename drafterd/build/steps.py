@@ -1,0 +1,235 @@
+"""The four steps of a build: snapshot, install, build, pack."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from drafterd import files, process, tree
+from drafterd.build import environment, failure, nextcache, release
+from drafterd.build.foreign import is_plain
+from drafterd.build.log import BuildLog
+from drafterd.build.pack import pack
+from drafterd.build.settings import BuildSettings
+from drafterd.domain.errors import BadDraft, Superseded
+from drafterd.domain.interfaces import Outcome, Sandbox, Step
+from drafterd.domain.model import BuildOrder, Kind, Release
+from drafterd.domain.names import DraftId, release_id
+from drafterd.layout import Layout
+from drafterd.toolchain import Toolchain
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+SNAPSHOT, INSTALL, BUILD, PACK = "snapshot", "install", "build", "pack"
+
+_IDENTITY = "process.json"
+_IDENTITY_MAX = 1000
+_TEMPORARY_MAX = 70
+_NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
+_NPM_INSTALL = ("install", "--no-audit", "--no-fund", "--no-progress")
+_UNUSABLE_LOCK = "npm error code EUSAGE"
+
+UNUSABLE_LOCK = "package-lock.json cannot be used as it is: `npm install` instead of `npm ci`"
+"""The repair that is reported when it was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What every build works with.
+
+    Attributes:
+        prepare: Makes a snapshot fit to be built for its address; called in a thread.
+        clock: Seconds since the epoch.
+    """
+
+    layout: Layout
+    sandbox: Sandbox
+    toolchain: Toolchain
+    settings: BuildSettings
+    prepare: Callable[[Path, BuildOrder], None]
+    clock: Callable[[], float]
+
+
+def mark(layout: Layout, draft: DraftId, number: int) -> str:
+    """What the processes of a build bear in their environment."""
+    return f"{mark_prefix(layout)}{draft}:{number}"
+
+
+def mark_prefix(layout: Layout) -> str:
+    """How the marks of all builds of this installation begin."""
+    return f"build:{layout.state}:"
+
+
+def recorded(scratch: Path) -> process.Identity | None:
+    """The process that a build was running when it was last heard of, or None."""
+    try:
+        facts = json.loads(files.read_regular(scratch / _IDENTITY, limit=_IDENTITY_MAX))
+        return process.Identity(pid=int(facts["pid"]), started=int(facts["started"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call in a thread and wait for its end even when cancelled: what it works on must not vanish."""
+    work = asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # taken notice of: the cancellation is what counts
+        raise
+
+
+class Steps:
+    """The steps of one build, to be called in their order.
+
+    Args:
+        deadline: When its time is over, by `time.monotonic`.
+    """
+
+    def __init__(self, tools: Tools, order: BuildOrder, number: int, log: BuildLog, deadline: float) -> None:
+        self._tools = tools
+        self._order = order
+        self._number = number
+        self._log = log
+        self._deadline = deadline
+        self.scratch = tools.layout.builds(order.draft) / str(number)
+        self._source = self.scratch / "src"
+        self._home = self.scratch / "home"
+        self.repairs: tuple[str, ...] = ()
+
+    async def snapshot(self) -> None:
+        """Copy the source. Raises `Superseded` when it is no longer what was asked for."""
+        root = self._tools.layout.source(self._order.draft)
+        await in_thread(release.remove, self.scratch)
+        for folder in (self._home, self.scratch / "tmp"):
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            copied = await in_thread(self._copy, root)
+        except FileNotFoundError as error:
+            if root.is_dir():
+                raise
+            raise Superseded("the folder is gone") from error
+        if copied != self._order.digest:
+            raise Superseded("the source has changed")
+        await in_thread(self._tools.prepare, self._source, self._order)
+
+    def _copy(self, root: Path) -> str:
+        try:
+            found = tree.scan(root)
+        except BadDraft as error:
+            raise failure.failed("too-big", error.summary, step=SNAPSHOT, hint=error.hint) from error
+        try:
+            return tree.copy(root, found, self._source)
+        except BadDraft as error:
+            raise failure.failed("bad-link", error.summary, step=SNAPSHOT, hint=error.hint) from error
+
+    async def install(self) -> None:
+        """Install the dependencies; a lock file that npm refuses is no reason to fail."""
+        await in_thread(self._tools.layout.npm_cache.mkdir, parents=True, exist_ok=True)
+        locked = is_plain(self._source / "package-lock.json")
+        outcome = await self._npm(INSTALL, ("ci", *_NPM_INSTALL[1:]) if locked else _NPM_INSTALL, {})
+        if locked and not outcome.ok and any(line.startswith(_UNUSABLE_LOCK) for line in self._log.lines):
+            self._log.again(UNUSABLE_LOCK)
+            self.repairs = (*self.repairs, UNUSABLE_LOCK)
+            outcome = await self._npm(INSTALL, _NPM_INSTALL, {})
+        self._check(INSTALL, outcome)
+
+    async def build(self, *, clean: bool) -> None:
+        """Run the build script with the draft's variables."""
+        kept = self._tools.layout.next_cache(self._order.draft)
+        if self._order.recipe.kind in _NEXT and not clean and await in_thread(nextcache.restore, kept, self._source):
+            self._log.note("with .next/cache of the last good build")
+        outcome = await self._npm(BUILD, ("run", "build"), environment.drafts_own(self._order.environment))
+        self._check(BUILD, outcome)
+        if self._order.recipe.kind in _NEXT:
+            await in_thread(nextcache.keep, kept, self._source, size_max=self._tools.settings.next_cache_max)
+
+    async def pack(self) -> Release:
+        """Keep what serves and publish it as a release."""
+        return await in_thread(self._pack)
+
+    def _pack(self) -> Release:
+        layout, order = self._tools.layout, self._order
+        folder = self.scratch / "release"
+        folder.mkdir()
+        packed = pack(self._source, folder / release.APP, order)
+        for note in packed.notes:
+            self._log.note(note)
+        name = release_id(self._number)
+        made = Release(
+            id=name,
+            draft=order.draft,
+            key=order.key,
+            path=str(layout.release(order.draft, name) / release.APP),
+            argv=packed.argv,
+            cwd=packed.cwd,
+            environment=packed.environment,
+            base_path=packed.base_path,
+            strip=order.strip,
+            fallback=packed.fallback,
+            created=self._tools.clock(),
+            size=release.size(folder / release.APP),
+        )
+        release.write_manifest(folder, made)
+        release.publish(layout, order.draft, name, folder)
+        return made
+
+    # Commands
+
+    async def _npm(self, step: str, words: tuple[str, ...], own: Mapping[str, str]) -> Outcome:
+        tools = self._tools
+        wanted = Step(
+            name=step,
+            argv=(str(tools.toolchain.node), str(tools.toolchain.npm), *words),
+            cwd=self._source,
+            environment={**own, **self._environment(step)},
+            timeout=max(0.0, self._deadline - time.monotonic()),
+            grace=tools.settings.grace,
+            output_max=tools.settings.output_max,
+            limits=tools.settings.limits,
+        )
+        return await tools.sandbox.run(wanted, on_line=self._log.line, on_start=self._record)
+
+    def _environment(self, step: str) -> dict[str, str]:
+        """What a command gets beside the draft's variables, which it beats."""
+        tools, temporary = self._tools, self.scratch / "tmp"
+        ours = environment.base(
+            path=tools.toolchain.path,
+            home=self._home,
+            # Some tools put sockets there, whose paths may not be long.
+            temporary=temporary if len(str(temporary)) <= _TEMPORARY_MAX else None,
+            npm_cache=tools.layout.npm_cache,
+            around=tools.settings.surroundings,
+        )
+        ours[process.MARK] = mark(tools.layout, self._order.draft, self._number)
+        if step == BUILD:
+            ours |= {
+                "FORCE_COLOR": "1",
+                "NEXT_TELEMETRY_DISABLED": "1",
+                "DRAFT_BASE_PATH": self._order.base_path,
+            }
+            if self._order.recipe.kind is Kind.NEXT and not self._order.recipe.start:
+                ours |= {"NEXT_PRIVATE_STANDALONE": "1", "NEXT_PRIVATE_OUTPUT_TRACE_ROOT": str(self._source)}
+        return ours
+
+    def _record(self, pid: int) -> None:
+        """Keep which process runs, for a daemon that finds this build interrupted."""
+        if found := process.identify(pid):
+            files.write_atomic(self.scratch / _IDENTITY, json.dumps(asdict(found)).encode(), sync=False)
+
+    def _check(self, step: str, outcome: Outcome) -> None:
+        if not outcome.ok:
+            raise failure.of_step(
+                step,
+                outcome,
+                self._log.lines,
+                root=self._source,
+                now=self._tools.clock(),
+                retry=self._tools.settings.retry_after,
+            )

@@ -1,0 +1,222 @@
+"""Commands that look: `ls`, `show`, `routes`, `queue`, `fixes`."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from drafterd.cli import output
+from drafterd.cli.asking import Draft, Json, asking
+from drafterd.cli.client import Client, draft_path
+from drafterd.domain.state import State
+
+WATCH_EVERY = 1.0
+_PAGE = 1000
+
+State_ = Annotated[State | None, typer.Option("--state", help="Only drafts in this state.", show_default=False)]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing changes until Ctrl-C.")]
+
+
+@asking
+def ls(client: Client, state: State_ = None, watch: Watch = False, as_json: Json = False) -> None:
+    """List the drafts: what each is doing, and where it is."""
+    if watch:
+        _watch(client, state, as_json=as_json)
+        return
+    drafts = list(_drafts(client, state))
+    if as_json:
+        output.write_json({"items": drafts, "next": None})
+        return
+    empty = "no draft is in that state" if state else "there are no drafts: drop a folder into the drafts folder"
+    output.write_table(_HEAD, map(_row, drafts), empty=empty)
+    _say_rejected(client)
+
+
+def _drafts(client: Client, state: State | None) -> Iterator[dict[str, Any]]:
+    """Every draft, page after page."""
+    query: dict[str, object] = {"limit": _PAGE} | ({"state": state.value} if state else {})
+    while True:
+        page = client.get("/api/v1/drafts", query)
+        yield from page["items"]
+        if page["next"] is None:
+            return
+        query["cursor"] = page["next"]
+
+
+_HEAD = ("DRAFT", "STATE", "ADDRESS", "")
+
+
+def _row(draft: Mapping[str, Any]) -> tuple[str | Text, ...]:
+    return draft["id"], output.styled(draft["state"]), draft["url"], remark(draft)
+
+
+def remark(draft: Mapping[str, Any]) -> str:
+    """What else is to be said of a draft: its build, its problem."""
+    words: list[str] = []
+    build = draft["build"]
+    if draft["work"] == "building" and build:
+        words.append(f"building: {build['step']}, {output.duration(build['seconds'])}".replace(": ,", ":"))
+    elif draft["work"] not in {"none", draft["state"]}:
+        words.append(draft["work"])
+    if draft["problem"]:
+        words.append(output.clean(draft["problem"]["summary"]))
+    return "; ".join(words)
+
+
+def _say_rejected(client: Client) -> None:
+    """Folders that cannot be taken are no drafts, but must not go unseen."""
+    for folder in client.get("/api/v1/status")["rejected"]:
+        output.say(f"{output.clean(folder['name'])}: {'; '.join(output.problem_lines(folder['problem'])[:1])}")
+
+
+def _watch(client: Client, state: State | None, *, as_json: bool) -> None:
+    if as_json or not sys.stdout.isatty():
+        _watch_lines(client, state, as_json=as_json)
+        return
+    with Live(console=output.stdout(), auto_refresh=False) as live:
+        while True:
+            live.update(_watched(list(_drafts(client, state))), refresh=True)
+            time.sleep(WATCH_EVERY)
+
+
+def _watched(drafts: list[dict[str, Any]]) -> Table | Text:
+    return output.table(_HEAD, map(_row, drafts)) if drafts else Text("no drafts")
+
+
+def _watch_lines(client: Client, state: State | None, *, as_json: bool) -> None:
+    """One line for each draft that changed."""
+    before: dict[str, Any] = {}
+    while True:
+        now = {draft["id"]: draft for draft in _drafts(client, state)}
+        for name, draft in now.items():
+            if as_json and _lasting(draft) != _lasting(before.get(name, {})):
+                output.write_json(draft, line=True)
+            elif not as_json and _told(draft) != _told(before.get(name)):
+                output.write(_told(draft))
+        if not as_json:
+            for name in before.keys() - now.keys():
+                output.write(f"{name}  gone")
+        before = now
+        time.sleep(WATCH_EVERY)
+
+
+def _lasting(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """A draft without what changes by itself all the time."""
+    build, instance = draft.get("build") or {}, draft.get("instance") or {}
+    return {
+        **draft,
+        "build": {**build, "seconds": None},
+        "instance": {**instance, "rss_bytes": None, "cpu_percent": None},
+    }
+
+
+def _told(draft: Mapping[str, Any] | None) -> str:
+    if draft is None:
+        return ""
+    step = draft["build"]["step"] if draft["work"] == "building" and draft["build"] else draft["work"]
+    doing = "" if step in {"none", draft["state"]} else f" ({step})"
+    problem = f"  {output.clean(draft['problem']['summary'])}" if draft["problem"] else ""
+    return f"{draft['id']}  {draft['state']}{doing}  {draft['url']}{problem}"
+
+
+@asking
+def show(client: Client, draft: Draft, as_json: Json = False) -> None:
+    """Show one draft: address, build, process, problem."""
+    found = client.get(draft_path(draft))
+    if as_json:
+        output.write_json(found)
+        return
+    console = output.stdout()
+    console.print(Text.assemble((found["id"], "bold"), "  ", output.styled(found["state"])))
+    for name, value in _facts(found):
+        console.print(f"  {name:<9} {value}")
+    if found["problem"]:
+        console.print()
+        for line in output.problem_lines(found["problem"]):
+            console.print(f"  {line}")
+
+
+def _facts(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "address", draft["url"]
+    yield from (("", f"{url} (redirects)") for url in draft["urls"][1:])
+    if draft["serving"]:
+        others = [release for release in draft["releases"] if release != draft["serving"]]
+        yield "serves", draft["serving"] + (f" (kept: {', '.join(others)})" if others else "")
+    if draft["work"] not in {"none", draft["state"]}:
+        yield "work", draft["work"]
+    if build := draft["build"]:
+        steps = ", ".join(f"{step} {output.duration(seconds)}" for step, seconds in build["steps"].items())
+        took = f", {output.duration(build['seconds'])}" if build["seconds"] is not None else ""
+        yield "build", f"{build['number']} {build['status']}{took}{f' ({steps})' if steps else ''}"
+    if instance := draft["instance"]:
+        memory = f", {output.size(instance['rss_bytes'])}" if instance["rss_bytes"] else ""
+        yield "process", f"pid {instance['pid']}{memory}, {instance['restarts']} restarts"
+    if draft["port"]:
+        yield "port", str(draft["port"])
+    if draft["source"]["digest"]:
+        yield "source", draft["source"]["digest"]
+
+
+@asking
+def routes(client: Client, as_json: Json = False) -> None:
+    """Show what the proxy was told and has confirmed."""
+    table = client.get("/api/v1/routes")
+    if as_json:
+        output.write_json(table)
+        return
+    rows = [
+        (item["draft"], item["address"] or "files, by drafterd", item["kind"], item["base_path"], item["strip"])
+        for item in table["items"]
+    ]
+    output.write_table(("DRAFT", "GOES TO", "KIND", "BASE PATH", "STRIPPED"), rows, empty="there are no routes")
+
+
+@asking
+def queue(client: Client, as_json: Json = False) -> None:
+    """Show what is being built, who waits, and why."""
+    found = client.get("/api/v1/queue")
+    if as_json:
+        output.write_json(found)
+        return
+    rows = [
+        (
+            item["draft"],
+            str(item["number"]),
+            str(item["position"] or ""),
+            item["step"],
+            item["since"] or "",
+            item["why"],
+        )
+        for item in found["items"]
+    ]
+    output.write_table(("DRAFT", "BUILD", "PLACE", "STEP", "SINCE", ""), rows, empty="nothing is built, nothing waits")
+
+
+@asking
+def fixes(client: Client, draft: Draft, as_json: Json = False) -> None:
+    """Show what was changed in a draft's files, and what was found and left alone."""
+    found = client.get(draft_path(draft, "fixes"))
+    if as_json:
+        output.write_json(found)
+        return
+    if found["kind"]:
+        output.say(f"{draft} is {found['kind']}: {found['why']}")
+    for edit in found["edits"]:
+        for line in edit_lines(edit):
+            output.write(line)
+    for problem in [*found["problems"], *([found["problem"]] if found["problem"] else [])]:
+        for line in output.problem_lines(problem):
+            output.write(line)
+
+
+def edit_lines(edit: Mapping[str, Any]) -> list[str]:
+    """One change for people."""
+    lines = [f"{output.clean(edit['file'])}: {output.clean(edit['reason'])} [{edit['rule']}]"]
+    for sign, text in (("-", edit["before"]), ("+", edit["after"])):
+        lines += [f"  {sign} {output.clean(line)}" for line in text.splitlines()]
+    return lines

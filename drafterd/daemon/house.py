@@ -1,0 +1,229 @@
+"""Wires one daemon up. Each part is made when it is first asked for, and once."""
+
+from functools import cached_property
+from pathlib import Path
+
+from drafterd import __version__
+from drafterd.build.log import follow, tail
+from drafterd.build.queue import BuildQueue
+from drafterd.config import Config
+from drafterd.daemon import settings
+from drafterd.domain.errors import BadName
+from drafterd.domain.interfaces import Sandbox
+from drafterd.domain.model import BuildOrder
+from drafterd.domain.names import DraftId, InstanceId, parse_draft_id, parse_instance_id
+from drafterd.domain.view import View
+from drafterd.fix.drafts import FolderFixes
+from drafterd.leases import PortLeases
+from drafterd.ledger import SqliteLedger
+from drafterd.metrics import Metrics
+from drafterd.reconcile.control import Control, Logs
+from drafterd.reconcile.loop import Loop
+from drafterd.reconcile.observe import Observer
+from drafterd.reconcile.perform import Performer
+from drafterd.reconcile.publish import Publisher
+from drafterd.reconcile.queue import WorkQueue
+from drafterd.route.traefik import TraefikProxy
+from drafterd.run.supervisord import SupervisordRuntime
+from drafterd.run.usage import usage
+from drafterd.sandbox import choose
+from drafterd.toolchain import Toolchain
+from drafterd.watch.watcher import FolderWatcher
+
+ISOLATION = {
+    "plain": "none: a draft runs as the daemon's user and can read what that user can",
+}
+"""What each sandbox means, in plain words."""
+
+
+class House:
+    """Everything of one daemon; nothing runs yet."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.layout = config.layout()
+        self.queue = WorkQueue()
+        self.metrics = Metrics()
+        self.restarting: set[InstanceId] = set()
+        self.addressing = settings.addressing_of(config)
+
+    def close(self) -> None:
+        """Close the files that are open."""
+        self.ledger.close()
+
+    @cached_property
+    def toolchain(self) -> Toolchain:
+        """Node and npm."""
+        return Toolchain.find(self.layout.toolchain)
+
+    @cached_property
+    def ledger(self) -> SqliteLedger:
+        """What was asked and what happened."""
+        return SqliteLedger(self.layout.ledger)
+
+    @cached_property
+    def leases(self) -> PortLeases:
+        """Who has which port."""
+        return PortLeases(self.layout, first=self.config.ports.first, last=self.config.ports.last)
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """The walls around running drafts."""
+        return choose(self.config.run.sandbox)
+
+    @cached_property
+    def watcher(self) -> FolderWatcher:
+        """The folder of drafts."""
+        return FolderWatcher(
+            self.layout.drafts,
+            settle=self.config.settle,
+            known=self._known_drafts(),
+            settled_stamp=lambda draft: record.stamp if (record := self.fixes.record(draft)) else None,
+            on_change=self._look,
+        )
+
+    @cached_property
+    def fixes(self) -> FolderFixes:
+        """What makes a source fit to be built."""
+        return FolderFixes(layout=self.layout, settings=settings.fix_settings(self.config), home_port=self.leases.home)
+
+    @cached_property
+    def builds(self) -> BuildQueue:
+        """The queue of builds, and the releases."""
+        return BuildQueue(
+            layout=self.layout,
+            ledger=self.ledger,
+            sandbox=choose(self.config.build.sandbox),
+            toolchain=self.toolchain,
+            settings=settings.build_settings(self.config),
+            order=lambda draft: self.observer.order(draft),  # noqa: PLW0108 - the observer needs the builds: made later
+            prepare=self._prepare,
+            on_change=self._look,
+        )
+
+    @cached_property
+    def runtime(self) -> SupervisordRuntime:
+        """The running drafts."""
+        return SupervisordRuntime(
+            layout=self.layout,
+            wrap=self.sandbox.wrap,
+            start_timeout=self.config.run.start_timeout,
+            on_change=self._look_at_instance,
+        )
+
+    @cached_property
+    def proxy(self) -> TraefikProxy:
+        """What visitors meet."""
+        return TraefikProxy(
+            routes_file=self.layout.traefik_routes,
+            settings=settings.route_settings(self.config, self.layout),
+            api=f"http://{self.config.proxy.dashboard}",
+        )
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """The routes of all drafts, on their way to the proxy."""
+        return Publisher(self.proxy, on_change=self._look, on_published=self.metrics.publish_seconds.observe)
+
+    @cached_property
+    def observer(self) -> Observer:
+        """Gathers views."""
+        return Observer(
+            drafts=self.watcher,
+            fixes=self.fixes,
+            builds=self.builds,
+            runtime=self.runtime,
+            publisher=self.publisher,
+            ledger=self.ledger,
+            addressing=self.addressing,
+            facts=settings.build_facts(self.config, self.toolchain.node_version),
+            home_port=self.leases.home,
+            restarting=self.restarting,
+        )
+
+    @cached_property
+    def performer(self) -> Performer:
+        """Does what is planned."""
+        return Performer(
+            drafts=self.watcher,
+            fixes=self.fixes,
+            builds=self.builds,
+            runtime=self.runtime,
+            publisher=self.publisher,
+            ledger=self.ledger,
+            ports=self.leases,
+            addressing=self.addressing,
+            executable=lambda name: str(self.toolchain.folder / name),
+            search_path=self.toolchain.path,
+            restarting=self.restarting,
+        )
+
+    @cached_property
+    def loop(self) -> Loop:
+        """Keeps every draft as it should be."""
+        return Loop(
+            queue=self.queue,
+            drafts=self.watcher,
+            observer=self.observer,
+            performer=self.performer,
+            rules=settings.rules_of(self.config, self.fixes.version),
+            metrics=self.metrics,
+            on_view=self._viewed,
+            on_first_pass=self._first_pass,
+        )
+
+    @cached_property
+    def control(self) -> Control:
+        """What may be asked from outside."""
+        return Control(
+            version=__version__,
+            layout=self.layout,
+            views=self.loop.views,
+            queue=self.queue,
+            drafts=self.watcher,
+            fixes=self.fixes,
+            builds=self.builds,
+            runtime=self.runtime,
+            proxy=self.proxy,
+            publisher=self.publisher,
+            ledger=self.ledger,
+            addressing=self.addressing,
+            rules=settings.rules_of(self.config, self.fixes.version),
+            metrics=self.metrics,
+            logs=Logs(tail=tail, follow=lambda path, offset, ended: follow(path, from_offset=offset, ended=ended)),
+            home_port=self.leases.home_port,
+            restarting=self.restarting,
+            usage=usage,
+            ports_free=lambda: self.leases.free,
+            sandbox=f"{self.sandbox.name} (isolation: {ISOLATION.get(self.sandbox.name, 'full')})",
+        )
+
+    # What one part tells another
+
+    def _look(self, draft: DraftId) -> None:
+        self.queue.add(draft)
+
+    def _look_at_instance(self, instance: InstanceId) -> None:
+        self.queue.add(parse_instance_id(instance)[0])
+
+    def _prepare(self, root: Path, order: BuildOrder) -> None:
+        self.fixes.prepare(order.draft, root, recipe=order.recipe, base_path=order.base_path)
+
+    def _viewed(self, _before: View | None, view: View) -> None:
+        self.control.changed(view.draft)
+
+    def _first_pass(self) -> None:
+        self.control.ready = True
+        self.publisher.open(set(self.watcher.known()))
+
+    def _known_drafts(self) -> set[DraftId]:
+        """Drafts that something was made of earlier, whether or not their folders are still there."""
+        made = [folder.name for folder in self.layout.state.glob("drafts/*")]
+        run = [spec.stem.rpartition(".")[0] for spec in self.layout.state.glob("instances/*.json")]
+        known = set()
+        for name in {*made, *run}:
+            try:
+                known.add(parse_draft_id(name))
+            except BadName:
+                continue  # not ours: a temporary file, or something that a person put there
+        return known

@@ -1,0 +1,104 @@
+"""Translates the configuration into what each adapter is told. No adapter sees the configuration."""
+
+import os
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from drafterd.build.settings import BuildSettings
+from drafterd.config import Config
+from drafterd.domain.addressing import Addressing
+from drafterd.domain.capacity import build_slots
+from drafterd.domain.plan import Rules
+from drafterd.fix.settings import FixSettings
+from drafterd.layout import Layout
+from drafterd.reconcile.observe import BuildFacts
+from drafterd.route.table import RouteSettings
+from drafterd.web.places import EdgeSettings
+
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+_PUBLIC = "NEXT_PUBLIC_"
+
+
+def addressing_of(config: Config) -> Addressing:
+    """Where drafts are reached."""
+    return Addressing(
+        public_url=config.public_url,
+        path_prefix=config.path_prefix,
+        host_suffix=config.host_suffix,
+        kind=config.address,
+        overrides={name: draft.address for name, draft in config.drafts_config.items() if draft.address},
+    )
+
+
+def rules_of(config: Config, fix_version: int) -> Rules:
+    """The numbers that steer the planner."""
+    return Rules(
+        drain=config.drain,
+        keep_releases=config.keep.releases,
+        keep_removed=config.keep.removed,
+        fix_version=fix_version,
+    )
+
+
+def fix_settings(config: Config, environ: Mapping[str, str] = os.environ) -> FixSettings:
+    """What the fixes are told. Raises `ConfigError` when the credentials cannot be read."""
+    values, absent = config.variables(environ)
+    return FixSettings(
+        write_back=config.fix.write_back,
+        variables={name: _as_template(value, config.env.get(name)) for name, value in values.items()},
+        special={name: draft.env for name, draft in config.drafts_config.items() if draft.env},
+        absent=absent,
+    )
+
+
+def _as_template(value: str, template: str | None) -> str:
+    """Only values that stand in `env` are templates: an operator's secret is taken as it is."""
+    if value == template or not any(mark in value for mark in _TEMPLATE_MARKS):
+        return value
+    return f"{{% raw %}}{value}{{% endraw %}}"
+
+
+def build_settings(config: Config) -> BuildSettings:
+    """What the builds are told."""
+    return BuildSettings(
+        slots=build_slots(config.build.slots, os.cpu_count() or 1),
+        timeout=config.build.timeout,
+        keep_builds=config.keep.builds,
+    )
+
+
+def build_facts(config: Config, node_version: str, environ: Mapping[str, str] = os.environ) -> BuildFacts:
+    """What makes builds of one source differ between installations."""
+    values, _ = config.variables(environ)
+    return BuildFacts(
+        node=node_version,
+        public={name: value for name, value in values.items() if name.startswith(_PUBLIC)},
+        settings={"write_back": str(config.fix.write_back)},
+    )
+
+
+def route_settings(config: Config, layout: Layout) -> RouteSettings:
+    """What the proxy's table is made from."""
+    return RouteSettings(
+        path_prefix=config.path_prefix,
+        host_suffix=config.host_suffix,
+        edge=config.edge.listen,
+        certificate=layout.certificate / "default.pem",
+        public_host=urlsplit(config.public_url).hostname or "localhost",
+    )
+
+
+def edge_settings(config: Config, *, token_ok: Callable[[str], bool]) -> EdgeSettings:
+    """What the edge is told."""
+    return EdgeSettings(
+        path_prefix=config.path_prefix,
+        host_suffix=config.host_suffix,
+        public_origin=config.public_url,
+        details=config.pages.details,
+        token_ok=token_ok,
+    )
+
+
+def allowed_hosts(config: Config) -> frozenset[str]:
+    """Names by which the API may be called."""
+    return frozenset({"localhost", "127.0.0.1", "[::1]", *config.allowed_hosts})

@@ -1,0 +1,350 @@
+"""Runs a child process so that nothing of it is left behind, whatever it does.
+
+The child leads a session and process group of its own. Its end is learnt from a pidfd and it is
+reaped last: until then its number cannot be given to another process, so that a signal to the
+group can only reach the group. What leaves the group (`setsid`) is found by an environment mark.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drafterd.domain.interfaces import Outcome
+from drafterd.domain.model import Limits
+
+MARK = "DRAFTERD_MARK"
+"""The variable that tells whose a process is; children inherit it even out of our group."""
+
+LINE_MAX = 8192
+"""Bytes of one line that are kept."""
+
+_LINE_COST = 64
+"""Each line counts so many bytes more: a flood of empty lines is a flood too."""
+
+_CUT = b" [the rest of this line is left out]"
+_CHUNK = 16_384
+_DRAIN_CHUNK = 1 << 20
+_DRAIN_EVERY = 0.05
+_KILL_WAIT = 5.0
+_GROUP_LOOKS = 400
+_GROUP_EVERY = 0.005
+_PROC = Path("/proc")
+_STATE, _GROUP, _STARTED = 0, 2, 19  # among the fields after the name
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process across restarts of ours: its number may be given again, not with the same start.
+
+    Attributes:
+        started: Clock ticks since the boot.
+    """
+
+    pid: int
+    started: int
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout: float,  # noqa: ASYNC109 - the deadline is the child's: it gets TERM and its grace first
+    grace: float = 10.0,
+    output_max: int = 20_000_000,
+    on_line: Callable[[bytes], None],
+    on_start: Callable[[int], None] | None = None,
+    limits: Limits | None = None,
+    niceness: int = 0,
+) -> Outcome:
+    """Run a command to its end; afterwards no process of its group is left.
+
+    Args:
+        argv: The command, its first word absolute.
+        environment: The whole environment of the child.
+        timeout: Seconds until TERM to the group; `grace` seconds later comes KILL.
+        output_max: Bytes of output that are kept; one line says that more was dropped.
+        on_line: Gets each line of stdout and stderr, as it comes, without its end.
+        on_start: Gets the number of the process, which is that of its group.
+        limits: What the kernel is to enforce for each process.
+
+    On cancellation the group is ended in the same way before the error goes on; a second
+    cancellation ends the grace.
+
+    Raises:
+        OSError: The command cannot be started.
+    """
+    began = time.monotonic()
+    child = _Child(argv, cwd, environment, _Lines(on_line, output_max))
+    timed_out = False
+    try:
+        child.restrict(limits or Limits(), niceness)
+        if on_start:
+            on_start(child.pid)
+        timed_out = not await child.ends_within(timeout)
+        if timed_out:
+            child.signal(signal.SIGTERM)
+            await child.ends_within(grace)
+    except asyncio.CancelledError:
+        child.signal(signal.SIGTERM)
+        await child.ends_within(grace)
+        raise
+    finally:
+        child.signal(signal.SIGKILL)
+        try:
+            await child.gone()
+        finally:
+            child.close()
+            if MARK in environment:
+                sweep(environment[MARK].__eq__)
+    return _outcome(child.code, timed_out=timed_out, seconds=time.monotonic() - began)
+
+
+def _outcome(code: int | None, *, timed_out: bool, seconds: float) -> Outcome:
+    if code is None or code < 0:
+        ended_by = signal.SIGKILL if code is None else -code
+        return Outcome(code=None, signal=ended_by, timed_out=timed_out, seconds=seconds)
+    return Outcome(code=code, timed_out=timed_out, seconds=seconds)
+
+
+class _Lines:
+    """Cuts a stream into lines, bounded per line and in total."""
+
+    def __init__(self, on_line: Callable[[bytes], None], output_max: int) -> None:
+        self._on_line = on_line
+        self._output_max = output_max
+        self._left = output_max
+        self._line = bytearray()
+        self._cut = False
+        self.full = False
+
+    def feed(self, data: bytes) -> None:
+        *whole, rest = data.split(b"\n")
+        for piece in whole:
+            self._append(piece)
+            self._emit()
+        self._append(rest)
+
+    def finish(self) -> None:
+        """Give out a last line that has no end."""
+        if self._line:
+            self._emit()
+
+    def _append(self, piece: bytes) -> None:
+        room = LINE_MAX - len(self._line)
+        self._line += piece[:room]
+        self._cut = self._cut or len(piece) > room
+
+    def _emit(self) -> None:
+        line = bytes(self._line).rstrip(b"\r") + (_CUT if self._cut else b"")
+        self._line.clear()
+        self._cut = False
+        if self.full:
+            return
+        self._left -= len(line) + _LINE_COST
+        if self._left < 0:
+            self.full = True
+            line = b"[more than %d bytes of output: the rest is left out]" % self._output_max
+        self._on_line(line)
+
+
+class _Child:
+    """One running child: its group, its pipe, its end."""
+
+    def __init__(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], lines: _Lines) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lines = lines
+        self._drain_timer: asyncio.TimerHandle | None = None
+        self._exited = asyncio.Event()
+        self._pipe, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            self._popen = subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(writer)
+        self.pid = self._popen.pid
+        self._pidfd = os.pidfd_open(self.pid)
+        os.set_blocking(self._pipe, False)
+        self._loop.add_reader(self._pidfd, self._on_exit)
+        self._loop.add_reader(self._pipe, self._on_output)
+
+    @property
+    def code(self) -> int | None:
+        return self._popen.returncode
+
+    def restrict(self, limits: Limits, niceness: int) -> None:
+        """Lower its priorities and set its limits; its children inherit them.
+
+        Memory is not among them: Node reserves address space by the gigabyte that it never uses,
+        so that a limit on addresses says nothing about memory.
+        """
+        wanted = {
+            resource.RLIMIT_NPROC: limits.processes,
+            resource.RLIMIT_NOFILE: limits.open_files,
+            resource.RLIMIT_FSIZE: limits.file_size,
+        }
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            for kind, value in wanted.items():
+                if value is not None:
+                    _, hard = resource.prlimit(self.pid, kind)
+                    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+                    resource.prlimit(self.pid, kind, (most, most))
+            if niceness:
+                os.setpriority(os.PRIO_PGRP, self.pid, niceness)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the whole group, as long as its leader has not been reaped."""
+        if self._popen.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait for the leader's end at most so long; whether it came."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._exited.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def gone(self) -> None:
+        """After KILL: reap the leader and wait until the group is empty."""
+        await self.ends_within(_KILL_WAIT)
+        self._popen.poll()
+        for _ in range(_GROUP_LOOKS):
+            if not _group_lives(self.pid):
+                return
+            await asyncio.sleep(_GROUP_EVERY)  # nothing tells of the end of what is not our child
+
+    def close(self) -> None:
+        """Take what is left in the pipe and let go of everything."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout=_KILL_WAIT)  # has been killed: only a cancelled `gone` leaves it to us
+        if self._drain_timer:
+            self._drain_timer.cancel()
+        self._loop.remove_reader(self._pidfd)
+        self._loop.remove_reader(self._pipe)
+        with contextlib.suppress(BlockingIOError):
+            if rest := os.read(self._pipe, _DRAIN_CHUNK):
+                self._lines.feed(rest)
+        self._lines.finish()
+        os.close(self._pidfd)
+        os.close(self._pipe)
+
+    def _on_exit(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        self._exited.set()
+
+    def _on_output(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self._pipe, _CHUNK)
+            if not data:
+                self._loop.remove_reader(self._pipe)
+                return
+            self._lines.feed(data)
+        if self._lines.full:
+            self._loop.remove_reader(self._pipe)
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _DRAIN_CHUNK)
+            self._drain()
+
+    def _drain(self) -> None:
+        """Throw away what a flood brings, slowly: it must not cost the daemon its processor."""
+        with contextlib.suppress(BlockingIOError):
+            if not os.read(self._pipe, _DRAIN_CHUNK):
+                return
+        self._drain_timer = self._loop.call_later(_DRAIN_EVERY, self._drain)
+
+
+def _group_lives(group: int) -> bool:
+    """Whether a process of the group still runs; dead ones that nobody has reaped do not count."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    wanted = b"%d" % group
+    return any(
+        fields[_GROUP] == wanted and fields[_STATE] not in (b"Z", b"X") for fields in map(_fields, _pids()) if fields
+    )
+
+
+def identify(pid: int) -> Identity | None:
+    """The process that has this number now, or None."""
+    fields = _fields(pid)
+    return Identity(pid, int(fields[_STARTED])) if fields else None
+
+
+def _fields(pid: int) -> list[bytes]:
+    """What the kernel tells of a process, from its state on; nothing when it is gone."""
+    try:
+        line = (_PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return []
+    return line.rpartition(b")")[2].split()  # before it stands the name, which may hold anything
+
+
+def _pids() -> Iterator[int]:
+    with os.scandir(_PROC) as entries:
+        yield from (int(entry.name) for entry in entries if entry.name.isdigit())
+
+
+def end_group(leader: Identity) -> bool:
+    """Kill the group of a process that an earlier daemon started; False: it is another one, or gone."""
+    if identify(leader.pid) != leader:
+        return False
+    try:
+        if os.getpgid(leader.pid) != leader.pid:
+            return False
+        os.killpg(leader.pid, signal.SIGKILL)
+    except OSError:
+        return False
+    return True
+
+
+def sweep(chosen: Callable[[str], bool]) -> int:
+    """Kill every process whose mark is chosen, also what they start meanwhile; returns how many."""
+    killed: set[int] = set()
+    while found := {pid for pid, mark in _marked() if chosen(mark)} - killed:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        killed |= found
+    return len(killed)
+
+
+def _marked() -> Iterator[tuple[int, str]]:
+    """Every process with a mark that we may see, ourselves left out."""
+    prefix = f"{MARK}=".encode()
+    for pid in _pids():
+        if pid == os.getpid():
+            continue
+        try:
+            environment = (_PROC / str(pid) / "environ").read_bytes()
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ESRCH, errno.EACCES, errno.EPERM):
+                continue
+            raise
+        for variable in environment.split(b"\0"):
+            if variable.startswith(prefix):
+                yield pid, os.fsdecode(variable[len(prefix) :])

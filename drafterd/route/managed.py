@@ -1,0 +1,42 @@
+"""Traefik's static part, and how it is started where drafterd runs it itself."""
+
+import json
+from pathlib import Path
+
+from drafterd import files, resources
+from drafterd.domain.model import Address
+from drafterd.route.table import authority
+
+
+def static_configuration(*, listen: Address, dashboard: Address, routes_file: Path, log_level: str = "WARN") -> str:
+    """The static configuration, from `templates/traefik.yml`.
+
+    Args:
+        listen: Where visitors come in.
+        dashboard: Where Traefik's dashboard, API, ping and metrics listen: the loopback only.
+        routes_file: The generated file, alone in its folder.
+        log_level: Traefik's word for it.
+    """
+    values = {
+        "listen": authority(listen),
+        "dashboard": authority(dashboard),
+        "routes_file": str(routes_file),
+        "log_level": log_level,
+    }
+    # JSON strings are YAML strings, whatever is in them.
+    quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    return resources.templates(html=False).get_template("traefik.yml").render(quoted)
+
+
+def write_static(
+    path: Path, *, listen: Address, dashboard: Address, routes_file: Path, log_level: str = "WARN"
+) -> None:
+    """Write the static configuration to `path`; its folder is made too."""
+    text = static_configuration(listen=listen, dashboard=dashboard, routes_file=routes_file, log_level=log_level)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomic(path, text.encode(), mode=0o640)
+
+
+def command(executable: Path, static_file: Path) -> tuple[str, ...]:
+    """The command line of a Traefik that reads `static_file`."""
+    return (str(executable), f"--configFile={static_file}")

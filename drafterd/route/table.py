@@ -1,0 +1,280 @@
+"""From the route table to Traefik's dynamic configuration: plain values in, a plain mapping out.
+
+Apart from the adapter, because the rules are what decides who can reach what: they are tested
+without a proxy. Nothing but checked ids, checked addresses and our own text gets into a rule.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from drafterd.domain.errors import ConfigError, ProxyRejected
+from drafterd.domain.model import Address, AddressKind
+from drafterd.domain.names import DraftId, parse_draft_id
+from drafterd.domain.routing import Route, RouteTable, Target, host_of, path_of
+
+SERVICE = "drafterd"
+ENTRY_POINT = "web"
+
+_ID = "[A-Za-z0-9_-]+"
+_PREFIX = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
+_IPV6 = re.compile(r"[0-9a-f:.]+", re.ASCII)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
+_PORTS = range(1, 65536)
+
+# Highest first. Hosts stand above every path, or a neighbour's pages would show up, by their
+# path, inside the origin of a draft that has a host of its own.
+_HOST_EVENTS = 310
+_HOST_DRAFT = 300
+_HOST_ANY = 290
+_EVENTS = 210
+_IMAGE = 200
+_DRAFT = 100
+_STRAY = 50
+_DRAFTS_ANY = 2
+_ANYTHING = 1
+
+_PREFIXED = ("policy", "fallback")
+_OWN_HOST = ("guard", "fallback")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSettings:
+    """What the routes depend on beside the drafts.
+
+    Attributes:
+        edge: The daemon's listener for everything that no draft answers.
+        certificate: The PEM file with certificate and key; see `certificate.py`.
+        path_prefix: Path addresses are `<path_prefix>/<id>`; no slash at its end.
+        host_suffix: Host addresses are `<label>.<host_suffix>`; lower case.
+        public_host: The host of path addresses, or its number; never taken for a draft's own.
+        response_timeout: How long a draft may take until its answer begins, seconds.
+    """
+
+    edge: Address
+    certificate: Path
+    path_prefix: str = "/api/draft"
+    host_suffix: str = "localhost"
+    public_host: str = "localhost"
+    response_timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse what could not stand in a rule."""
+        if not _PREFIX.fullmatch(self.path_prefix):
+            raise ConfigError(f"{self.path_prefix!r} cannot be the prefix of paths", hint="e.g. /api/draft")
+        for host, forms in ((self.host_suffix, (_HOST,)), (self.public_host, (_HOST, _IPV6))):
+            if not any(form.fullmatch(host) for form in forms):
+                raise ConfigError(f"{host!r} is no host name in lower case", hint="e.g. localhost")
+
+
+def table_router(table: RouteTable, mark: str) -> str:
+    """The name of the router whose presence in the proxy confirms the table.
+
+    `mark` is of one writing: an older file with the same table in it must not confirm a newer one.
+    """
+    return f"table-{table.digest}-{mark}"
+
+
+def dynamic_configuration(table: RouteTable, settings: RouteSettings, mark: str) -> dict[str, Any]:
+    """The whole of what Traefik is told, ready for a serialiser.
+
+    Raises:
+        BadName: An id is none.
+        ProxyRejected: A server's address cannot be one.
+    """
+    routers = _shared_routers(settings)
+    routers[table_router(table, mark)] = _router(f"Host(`{table.digest}.invalid`)", _ANYTHING)
+    services = {SERVICE: {"loadBalancer": {"servers": [{"url": _url(settings.edge)}]}}}
+    middlewares = _shared_middlewares(settings)
+    for route in table.routes:
+        routers[_name(route.draft)] = draft_router(route, settings)
+        services |= draft_service(route)
+        middlewares |= draft_middleware(route, settings)
+    return {
+        "tls": {"stores": {"default": {"defaultCertificate": _certificate(settings)}}},
+        "http": {
+            "serversTransports": {"draft": _transport(settings)},
+            "middlewares": middlewares,
+            "services": services,
+            "routers": routers,
+        },
+    }
+
+
+def holds(configuration: Mapping[str, Any], route: Route, settings: RouteSettings) -> bool:
+    """Whether a configuration that was read back routes a draft just as `route` says."""
+    http = configuration["http"]
+    wanted = {
+        "routers": {_name(route.draft): draft_router(route, settings)},
+        "services": draft_service(route),
+        "middlewares": draft_middleware(route, settings),
+    }
+    return all(http[part].get(name) == value for part, values in wanted.items() for name, value in values.items())
+
+
+def rows(table: RouteTable) -> list[list[str | int | None]]:
+    """The table as plain values, for the record that the routes file carries."""
+    return [
+        [
+            route.draft,
+            route.target.address.host if route.target.address else None,
+            route.target.address.port if route.target.address else None,
+            route.target.strip,
+            route.target.kind,
+            route.target.base_path,
+        ]
+        for route in table.routes
+    ]
+
+
+def from_rows(values: list[Any]) -> Iterator[Route]:
+    """The routes of such a record; raises ValueError, TypeError or BadName for what is none."""
+    for draft, host, port, strip, kind, base_path in values:
+        yield Route(
+            draft=parse_draft_id(str(draft)),
+            target=Target(
+                address=None if host is None else Address(str(host), int(port)),
+                strip=str(strip),
+                kind=AddressKind(kind),
+                base_path=str(base_path),
+            ),
+        )
+
+
+def draft_router(route: Route, settings: RouteSettings) -> dict[str, Any]:
+    """The rule of one draft; a static one is answered by the daemon, and shows in the dashboard."""
+    draft, target = parse_draft_id(route.draft), route.target
+    service = _name(draft) if target.address else SERVICE
+    if target.kind is AddressKind.HOST:
+        return _router(_host_rule(draft, settings), _HOST_DRAFT, service, _OWN_HOST)
+    path = path_of(draft, settings.path_prefix)
+    chain = ("policy", _fallback(draft), "slash", "strip") if _is_stripped(target) else _PREFIXED
+    # A bare prefix would take `d10` for `d1`.
+    return _router(f"PathPrefix(`{path}/`) || Path(`{path}`)", _DRAFT, service, chain)
+
+
+def draft_service(route: Route) -> dict[str, Any]:
+    """The server of one draft under its name; nothing for a static one."""
+    address = route.target.address
+    if address is None:
+        return {}
+    return {_name(route.draft): {"loadBalancer": {"serversTransport": "draft", "servers": [{"url": _url(address)}]}}}
+
+
+def draft_middleware(route: Route, settings: RouteSettings) -> dict[str, Any]:
+    """The fallback of one draft whose prefix is taken off: Traefik's `{url}` would name no draft."""
+    if not _is_stripped(route.target):
+        return {}
+    path = quote(f"{path_of(route.draft, settings.path_prefix)}/", safe="")
+    return {_fallback(route.draft): _errors(f"/_drafterd/fallback?status={{originalStatus}}&url={path}")}
+
+
+def _is_stripped(target: Target) -> bool:
+    """Whether the proxy takes a prefix off: the daemon, for static drafts, does so itself."""
+    return bool(target.strip) and target.address is not None and target.kind is AddressKind.PATH
+
+
+def _fallback(draft: DraftId) -> str:
+    return f"fallback-{draft}"
+
+
+def _errors(query: str) -> dict[str, Any]:
+    """Where a server does not answer, the daemon's page stands in: as 503, since it may come back."""
+    return {
+        "errors": {
+            "status": ["502", "504"],
+            "statusRewrites": {"502-504": 503},
+            "service": SERVICE,
+            "query": query,
+        }
+    }
+
+
+def _name(draft: DraftId) -> str:
+    """Of a draft's router and service. Nothing shared begins like this, so no id can take its place."""
+    return f"draft-{draft}"
+
+
+def _host_rule(draft: DraftId, settings: RouteSettings) -> str:
+    host = host_of(draft, settings.host_suffix)
+    rule = f"Host(`{host}`)"
+    # A folder that is named like the public host must not take it over: this never matches.
+    return f"{rule} && !Host(`{host}`)" if host == settings.public_host else rule
+
+
+def _shared_routers(settings: RouteSettings) -> dict[str, Any]:
+    prefix = settings.path_prefix
+    quoted = re.escape(prefix)
+    any_host = rf"HostRegexp(`^[a-z0-9-]+\.{re.escape(settings.host_suffix)}$`) && !Host(`{settings.public_host}`)"
+    from_draft = rf"HeaderRegexp(`Referer`, `^https?://[^/]+{quoted}/{_ID}(/|$|\?)`)"
+    image = (
+        f"PathRegexp(`^{quoted}/{_ID}/_next/image$`)"
+        f" && QueryRegexp(`url`, `^/([^/]|$)`) && !QueryRegexp(`url`, `^{quoted}/`)"
+    )
+    return {
+        "host-events": _router(f"{any_host} && PathPrefix(`/_drafterd/`)", _HOST_EVENTS),
+        "host-any": _router(any_host, _HOST_ANY),
+        "events": _router(f"PathRegexp(`^{quoted}/{_ID}/_drafterd/`)", _EVENTS),
+        "image": _router(image, _IMAGE, SERVICE, ("image",)),
+        "stray": _router(f"{from_draft} && !PathPrefix(`{prefix}/`)", _STRAY),
+        "drafts-any": _router(f"PathPrefix(`{prefix}/`)", _DRAFTS_ANY),
+        "anything": _router("PathPrefix(`/`)", _ANYTHING),
+    }
+
+
+def _shared_middlewares(settings: RouteSettings) -> dict[str, Any]:
+    quoted = re.escape(settings.path_prefix)
+    # Next's own header for its inner requests: from outside it walks past an application's guard.
+    # A prefix that a visitor names would be taken for ours.
+    cleaned = {"X-Middleware-Subrequest": "", "X-Forwarded-Prefix": ""}
+    # One origin for all path addresses: no draft may take its neighbours' pages or storage over.
+    tamed = {"Referrer-Policy": "same-origin", "Service-Worker-Allowed": "", "Clear-Site-Data": ""}
+    encoded = settings.path_prefix.replace("/", "%2F")
+    image = rf"^https?://[^/]+({quoted}/({_ID})/_next/image\?)(.*&)?url=(?:%2F|%2f|/)(.*)$"
+    return {
+        "fallback": _errors("/_drafterd/fallback?status={originalStatus}&url={url}"),
+        "policy": {"headers": {"customRequestHeaders": cleaned, "customResponseHeaders": tamed}},
+        "guard": {"headers": {"customRequestHeaders": cleaned}},
+        # Relative addresses of a page would go astray without the slash.
+        "slash": {"redirectRegex": {"regex": rf"^https?://[^/]+({quoted}/{_ID})(\?.*)?$", "replacement": "${1}/${2}"}},
+        "strip": {"stripPrefixRegex": {"regex": [f"^{quoted}/{_ID}"]}},
+        "image": {"redirectRegex": {"regex": image, "replacement": f"${{1}}${{3}}url={encoded}%2F${{2}}%2F${{4}}"}},
+    }
+
+
+def _transport(settings: RouteSettings) -> dict[str, Any]:
+    """How servers are asked. Node closes an idle connection after 5 s: we must be first, or meet it closing."""
+    timeouts = {
+        "dialTimeout": "1s",
+        "responseHeaderTimeout": f"{settings.response_timeout:g}s",
+        "idleConnTimeout": "4s",
+    }
+    return {"maxIdleConnsPerHost": 32, "forwardingTimeouts": timeouts}
+
+
+def _certificate(settings: RouteSettings) -> dict[str, str]:
+    """Without one of ours Traefik makes a new one at every change: most of a change's time."""
+    return {"certFile": str(settings.certificate), "keyFile": str(settings.certificate)}
+
+
+def _router(rule: str, priority: int, service: str = SERVICE, middlewares: tuple[str, ...] = ()) -> dict[str, Any]:
+    router: dict[str, Any] = {"rule": rule, "service": service, "priority": priority, "entryPoints": [ENTRY_POINT]}
+    return router | {"middlewares": list(middlewares)} if middlewares else router
+
+
+def _url(address: Address) -> str:
+    return f"http://{authority(address)}"
+
+
+def authority(address: Address) -> str:
+    """`host:port` as it stands in a URL, IPv6 in brackets; raises `ProxyRejected` for what is no address."""
+    if address.port in _PORTS and _HOST.fullmatch(address.host):
+        return str(address)
+    try:
+        return f"[{ipaddress.IPv6Address(address.host)}]:{address.port}"
+    except ValueError as error:
+        raise ProxyRejected(f"{str(address)!r} is no address that a route can lead to") from error

@@ -1,0 +1,78 @@
+"""Becomes an instance's program: `python -I -S launch.py SPEC`, started by supervisord.
+
+It runs once per start and is gone afterwards, so it imports nothing but a few modules of the standard
+library; it is started by its path, so that it needs no installed package either. The specification is
+read here, and does not stand in supervisord's file, because that has no escape for what a draft may hold.
+"""
+
+import json
+import os
+import resource
+import signal
+import stat
+import sys
+
+_BAD = 78  # EX_CONFIG
+_LARGEST = 4_000_000
+_OPEN_FILES = 1024
+
+
+def main(arguments: list[str]) -> int:
+    """Replace this process by the program; returns an exit code only if that fails."""
+    try:
+        (path,) = arguments
+        _become(_read(path))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"drafterd: cannot start: {reason}\n")
+    return _BAD
+
+
+def _read(path: str) -> bytes:
+    """The specification, if nobody but us can have written or read it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is no regular file")
+        if status.st_mode & 0o077:
+            raise ValueError(f"{path} may be read or written by others (mode {status.st_mode & 0o777:o}, not 600)")
+        if status.st_uid not in (os.geteuid(), 0):
+            raise ValueError(f"{path} belongs to user {status.st_uid}")
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"{path} is larger than {_LARGEST} bytes")
+    return data
+
+
+def _become(data: bytes) -> None:
+    """Take on limits, folder and environment, then become the program. Does not return."""
+    spec = json.loads(data)
+    argv = [str(word) for word in spec["argv"]]
+    environment = {str(name): str(value) for name, value in spec["environment"].items()}
+    # Last, so that nothing in a draft's environment can take them away.
+    environment["DRAFTERD_INSTANCE"] = str(spec["id"])
+    environment["DRAFTERD_STATE"] = str(spec["state"])
+    limits = spec.get("limits") or {}
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, limits.get("open_files") or _OPEN_FILES)
+    if limits.get("file_size"):
+        _limit(resource.RLIMIT_FSIZE, limits["file_size"])
+    # Memory and processes are the sandbox's: a limit of the address space breaks V8, and one of
+    # processes counts all drafts of the same user together.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)  # Python ignores them, and that would be inherited
+    os.umask(0o077)
+    os.chdir(spec["cwd"])
+    sys.stdout.flush()
+    os.execve(argv[0], argv, environment)  # noqa: S606 - no shell is what we want
+
+
+def _limit(which: int, wanted: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    value = int(wanted) if hard == resource.RLIM_INFINITY else min(int(wanted), hard)
+    resource.setrlimit(which, (value, value))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

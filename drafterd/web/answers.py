@@ -1,0 +1,170 @@
+"""What is answered in a draft's place: a page for browsers, a problem document for programs.
+
+Never 200: crawlers, monitors and `fetch` would take it for the draft.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+
+from drafterd.domain.model import Problem
+from drafterd.domain.report import DraftReport
+from drafterd.domain.state import State
+from drafterd.reconcile.control import Control
+from drafterd.web.logs import last_lines
+from drafterd.web.pages import TAIL, edge_policy, headline, render_edge
+from drafterd.web.places import OURS, Place
+from drafterd.web.problems import problem_response
+from drafterd.web.shapes import ProblemShape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One visit to a draft that does not answer.
+
+    Attributes:
+        report: None for a draft that nobody knows.
+        details: Whether the visitor may see lines of logs.
+        unreachable: The draft should answer, but its server does not.
+    """
+
+    request: web.Request
+    place: Place
+    report: DraftReport | None
+    details: bool
+    unreachable: bool = False
+
+    @property
+    def state(self) -> str:
+        """The word for `X-Draft-State`."""
+        return self.report.state.value if self.report else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a state is answered; `retry` in seconds."""
+
+    template: str
+    status: int
+    retry: int
+
+
+_UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
+_MANNERS: Mapping[State, _Manner] = {
+    State.SETTLING: _Manner("waiting.html", _UNAVAILABLE, 3),
+    State.QUEUED: _Manner("waiting.html", _UNAVAILABLE, 5),
+    State.BUILDING: _Manner("waiting.html", _UNAVAILABLE, 5),
+    State.STARTING: _Manner("waiting.html", _UNAVAILABLE, 1),
+    State.ASLEEP: _Manner("waiting.html", _UNAVAILABLE, 1),
+    State.READY: _Manner("moment.html", _UNAVAILABLE, 1),
+    State.FAILED: _Manner("failed.html", _UNAVAILABLE, 30),
+    State.PAUSED: _Manner("paused.html", _UNAVAILABLE, 60),
+    State.REMOVING: _Manner("unknown.html", HTTPStatus.NOT_FOUND, 30),
+}
+_UNKNOWN = _Manner("unknown.html", HTTPStatus.NOT_FOUND, 10)
+
+
+class Answers:
+    """Makes the answers."""
+
+    def __init__(self, control: Control, *, path_prefix: str) -> None:
+        self._control = control
+        self._path_prefix = path_prefix
+
+    def of(self, visit: Answer) -> web.Response:
+        """The truth about a draft, at its own address."""
+        report = visit.report
+        manner = _MANNERS[report.state] if report else _UNKNOWN
+        headers = {"Retry-After": str(manner.retry), "X-Draft-State": visit.state}
+        if not wants_page(visit.request):
+            return self._for_programs(visit, manner, headers)
+        text = render_edge(
+            manner.template,
+            draft=visit.place.draft,
+            report=report,
+            state=visit.state,
+            details=visit.details,
+            unreachable=visit.unreachable,
+            lines=last_lines(self._control, report, TAIL) if report and visit.details else (),
+            home=f"{visit.place.base}/",
+            # A ready draft has no news to wait for: its page just tries again.
+            events="" if visit.state == State.READY else f"{visit.place.base}{OURS}events",
+            refresh=manner.retry,
+            method=visit.request.method,
+        )
+        return _page(manner.status, text, headers)
+
+    def nowhere(self, request: web.Request) -> web.Response:
+        """An address outside every draft."""
+        detail = f"no draft has this address; drafts are at {self._path_prefix}/<name>"
+        if not wants_page(request):
+            return problem_response(HTTPStatus.NOT_FOUND, "no-such-address", detail, headers=_COMMON)
+        text = render_edge("nowhere.html", prefix=self._path_prefix, draft=None, file=False, **_STILL)
+        return _page(HTTPStatus.NOT_FOUND, text, {})
+
+    def no_file(self, visit: Answer) -> web.Response:
+        """A static draft that has no such file."""
+        headers = {"X-Draft-State": visit.state}
+        if not wants_page(visit.request):
+            return problem_response(
+                HTTPStatus.NOT_FOUND, "no-such-file", "the draft has no such file", headers={**_COMMON, **headers}
+            )
+        text = render_edge(
+            "nowhere.html", prefix=self._path_prefix, draft=visit.place.draft, file=f"{visit.place.base}/", **_STILL
+        )
+        return _page(HTTPStatus.NOT_FOUND, text, headers)
+
+    def _for_programs(self, visit: Answer, manner: _Manner, headers: Mapping[str, str]) -> web.Response:
+        report = visit.report
+        problem = report.problem if report else None
+        shown = ProblemShape.of(problem, full=visit.details) if problem else None
+        detail = _detail(visit)
+        extra: dict[str, object] = {"state": visit.state, "problem": shown.model_dump() if shown else None}
+        if report and report.queue_position:
+            extra["queue_position"] = report.queue_position
+        return problem_response(
+            manner.status,
+            _code(visit, problem),
+            f"{detail}: {problem.summary}" if problem and visit.state == State.FAILED else detail,
+            hint=problem.hint if problem else "",
+            headers={**_COMMON, **headers},
+            extra=extra,
+        )
+
+
+def wants_page(request: web.Request) -> bool:
+    """Whether a person looks at it: browsers name HTML, programs do not."""
+    return "text/html" in request.headers.get("Accept", "").lower()
+
+
+_COMMON: Mapping[str, str] = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+_STILL: Mapping[str, object] = {"events": "", "home": "/", "refresh": 0, "method": "GET", "state": "nowhere"}
+
+
+def _detail(visit: Answer) -> str:
+    """One line for programs."""
+    if visit.report is None:
+        return "there is no such draft"
+    if visit.state == State.READY:
+        return f"the draft {visit.place.draft} does not answer just now; try again at once"
+    return f"the draft {visit.place.draft} {headline(visit.report.state)}"
+
+
+def _code(visit: Answer, problem: Problem | None) -> str:
+    if visit.report is None:
+        return "no-such-draft"
+    if visit.state == State.FAILED and problem is not None:
+        return problem.code
+    return f"draft-{visit.state}" if visit.state != State.READY else "draft-not-reached"
+
+
+def _page(status: int, text: str, headers: Mapping[str, str]) -> web.Response:
+    policy = {
+        "Content-Security-Policy": edge_policy(),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Vary": "Accept",
+    }
+    return web.Response(status=status, text=text, content_type="text/html", headers={**_COMMON, **policy, **headers})

@@ -1,0 +1,78 @@
+"""Runs one application on a TCP port, a unix socket, or both."""
+
+import contextlib
+import socket
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+_SHUTDOWN = 2.0
+_SOCKET_MODE = 0o660
+
+
+class Listener:
+    """Where an application answers.
+
+    Args:
+        app: The application.
+        host: Address to listen on, with `port`; None for no TCP.
+        port: 0 picks a free one; see `address`.
+        unix_socket: Path of a unix socket (mode 0660), or None. One left behind is replaced.
+    """
+
+    def __init__(
+        self, app: web.Application, *, host: str | None = None, port: int = 0, unix_socket: Path | None = None
+    ) -> None:
+        # No access log: a visitor's address and query are nobody's business here.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+        self._host = host
+        self._port = port
+        self._unix_socket = unix_socket
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the port or path cannot be had; nothing is left open then."""
+        await self._runner.setup()
+        try:
+            if self._host is not None:
+                await web.TCPSite(self._runner, self._host, self._port).start()
+            if self._unix_socket is not None:
+                await web.SockSite(self._runner, _bound(self._unix_socket)).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+
+    async def close(self) -> None:
+        """Stop listening, end what is open, remove the socket. Repeatable."""
+        await self._runner.cleanup()
+        if self._unix_socket is not None:
+            self._unix_socket.unlink(missing_ok=True)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port of the TCP listener while it listens, else None."""
+        found = [address for address in self._runner.addresses if isinstance(address, tuple)]
+        return (str(found[0][0]), int(found[0][1])) if found else None
+
+
+def _bound(path: Path) -> socket.socket:
+    """A unix socket at `path`, in place of one that a killed daemon left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_socket():
+            path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(_SOCKET_MODE)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,165 @@
+"""Renders the pages: what a draft's visitors see in its place, and the status page.
+
+A page of the edge carries its style and script inside itself: while a draft comes and goes, a
+second request could be answered by someone else. The policy names both by their hashes.
+"""
+
+import base64
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from drafterd.domain.model import Build, BuildStatus, Edit, Problem
+from drafterd.domain.report import DraftReport
+from drafterd.domain.state import State
+from drafterd.resources import folder, templates
+from drafterd.web.display import clean_line, clean_lines, duration, utc
+from drafterd.web.shapes import build_seconds
+
+STYLE = "drafterd.css"
+EDGE_SCRIPT = "edge.js"
+DASHBOARD_SCRIPT = "dashboard.js"
+TAIL = 20
+"""Lines of a log that a page shows at first."""
+
+_STEPS: Mapping[str, str] = {
+    "snapshot": "Copy the files",
+    "install": "Install dependencies",
+    "build": "Build",
+    "pack": "Pack the release",
+}
+_POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One line of the list of steps; `status` is done, now or todo."""
+
+    label: str
+    status: str
+    seconds: float | None = None
+
+
+@cache
+def asset(name: str) -> str:
+    """The text of a style sheet or script of ours."""
+    return (folder("templates") / name).read_text(encoding="utf-8")
+
+
+def dashboard_policy() -> str:
+    """The content security policy of the status page."""
+    return f"{_POLICY}; form-action 'self'"
+
+
+@cache
+def edge_policy() -> str:
+    """The content security policy of the pages at drafts' addresses."""
+    style, script = (_hash(asset(name)) for name in (STYLE, EDGE_SCRIPT))
+    return f"{_POLICY}; form-action 'none'; style-src '{style}'; script-src '{script}'"
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def render(name: str, **values: Any) -> str:
+    """A template with the filters that all pages use."""
+    return _environment().get_template(name).render(now=time.time(), **values)
+
+
+def render_edge(name: str, **values: Any) -> str:
+    """A page that stands alone."""
+    # Our own files, with no end tag in them: as they are, or their hashes would not fit.
+    return render(name, style=Markup(asset(STYLE)), script=Markup(asset(EDGE_SCRIPT)), **values)  # noqa: S704
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = templates(html=True).overlay()
+    environment.filters.update(duration=duration, clean=clean_line, clean_all=clean_lines, utc=utc)
+    environment.globals.update(steps_of=step_rows, headline=headline, elapsed=elapsed, prompt=prompt)
+    return environment
+
+
+def step_rows(report: DraftReport, now: float) -> list[StepRow]:
+    """The way of a draft from its folder to its first answer, and where it is on it."""
+    build = report.build
+    rows = [
+        StepRow("Wait until the folder is quiet", "now" if report.state is State.SETTLING else "done"),
+        StepRow("Wait for a turn", _queue_status(report.state)),
+    ]
+    fresh = build is not None and report.state is not State.SETTLING and report.state is not State.QUEUED
+    for name, label in _STEPS.items():
+        rows.append(_step_row(build if fresh else None, name, label, now))
+    starting = report.state in (State.STARTING, State.ASLEEP)
+    since = report.instance.since if starting and report.instance and report.instance.since else None
+    rows.append(
+        StepRow(
+            "Start, until it answers",
+            "now" if starting else "todo",
+            max(0.0, now - since) if since is not None else None,
+        )
+    )
+    return rows
+
+
+def _queue_status(state: State) -> str:
+    return {State.SETTLING: "todo", State.QUEUED: "now"}.get(state, "done")
+
+
+def _step_row(build: Build | None, name: str, label: str, now: float) -> StepRow:
+    if build is None:
+        return StepRow(label, "todo")
+    if name in build.steps:
+        return StepRow(label, "done", build.steps[name])
+    if build.status is BuildStatus.RUNNING and build.step == name:
+        return StepRow(label, "now", max(0.0, now - (build.started or now) - sum(build.steps.values())))
+    return StepRow(label, "todo" if build.status.active else "done")
+
+
+_HEADLINES: Mapping[State, str] = {
+    State.SETTLING: "is arriving",
+    State.QUEUED: "is waiting for its turn",
+    State.BUILDING: "is being built",
+    State.STARTING: "is starting",
+    State.ASLEEP: "is waking up",
+    State.READY: "is ready",
+    State.PAUSED: "is paused",
+    State.FAILED: "could not be put online",
+    State.REMOVING: "has been removed",
+}
+
+
+def headline(state: State) -> str:
+    """What a draft does, as the end of a sentence that begins with its name."""
+    return _HEADLINES[state]
+
+
+def elapsed(report: DraftReport, now: float) -> float | None:
+    """Seconds that the running build has taken so far; None when none runs."""
+    build = report.build
+    return build_seconds(build, now=now) if build and build.status is BuildStatus.RUNNING else None
+
+
+def prompt(report: DraftReport, problem: Problem, *, edits: tuple[Edit, ...], details: bool) -> str:
+    """A text to give to whoever, or whatever, wrote the draft."""
+    rows = [
+        f'The web app "{report.id}" could not be put online.',
+        f"Problem: {clean_line(problem.summary)}",
+        f"Where: {clean_line(problem.where)}" if problem.where else "",
+        f"Step: {problem.step}" if problem.step else "",
+        f"Hint: {clean_line(problem.hint)}" if problem.hint else "",
+    ]
+    if details and problem.tail:
+        rows += ["", "The last lines of the log:", *clean_lines(problem.tail[-TAIL:])]
+    if details and edits:
+        rows += ["", "Changed before the build, automatically:"]
+        rows += [f"- {clean_line(edit.file)}: {clean_line(edit.reason)}" for edit in edits]
+    rows += ["", "Find the cause, correct the files, and name every file that you changed."]
+    return "\n".join(row for position, row in enumerate(rows) if row or (position and rows[position - 1]))

@@ -1,0 +1,72 @@
+"""What programs may ask with: queries and bodies, strict, unknown fields refused."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from drafterd.domain.state import State
+
+WAIT_MAX = 600.0
+"""Longest long poll, seconds."""
+LINES_MAX = 10_000
+"""Most lines of a log's tail."""
+
+Sort = Literal["id", "-id", "state", "-state", "port", "-port", "settled", "-settled"]
+
+
+class Query(BaseModel):
+    """A query without fields; all others extend it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ProbeQuery(Query):
+    """`?verbose` lists the checks."""
+
+    verbose: Literal["", "1", "true"] | None = None
+
+
+class DraftsQuery(Query):
+    """Which drafts, in which order, how many.
+
+    Attributes:
+        q: Part of the id, in any case.
+        cursor: `next` of the page before.
+    """
+
+    state: State | None = None
+    q: str = Field(default="", max_length=100)
+    sort: Sort = "id"
+    limit: int = Field(default=100, ge=1, le=1000)
+    cursor: str = Field(default="", max_length=400)
+
+
+class DraftQuery(Query):
+    """`wait`: answer when the draft is in that state, has failed for good, or time is over."""
+
+    wait: State | None = None
+    timeout: float = Field(default=60.0, ge=0, le=WAIT_MAX, allow_inf_nan=False)
+
+
+class DeleteQuery(Query):
+    """`purge=source`: the draft's own folder too."""
+
+    purge: Literal["source"] | None = None
+
+
+class LogQuery(Query):
+    """`tail`: only so many lines from the end."""
+
+    tail: int | None = Field(default=None, ge=1, le=LINES_MAX)
+
+
+class Body(BaseModel):
+    """A body without fields; all others extend it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class BuildBody(Body):
+    """`clean`: leave the caches out."""
+
+    clean: bool = False

@@ -1,0 +1,393 @@
+"""The JSON that programs are told: one pydantic model per shape, each made from a domain value.
+
+The models are the contract and the source of the OpenAPI document. Times are UTC ISO 8601,
+durations seconds, sizes bytes.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from drafterd.domain.model import Build, Edit, FixRecord, Instance, Problem
+from drafterd.domain.report import Check, DraftReport, StatusReport
+from drafterd.domain.routing import RouteTable
+from drafterd.web.display import clean_lines, utc
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Shape(BaseModel):
+    """What all shapes share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemShape(Shape):
+    """Something that did not work. `tail` is empty for visitors without the token."""
+
+    code: str
+    summary: str
+    where: str
+    hint: str
+    mend: str
+    step: str | None
+    since: Time | None
+    retry_at: Time | None
+    tail: tuple[str, ...]
+
+    @classmethod
+    def of(cls, problem: Problem, *, full: bool = True) -> "ProblemShape":
+        """`full`: with the lines of the log."""
+        return cls(
+            code=problem.code,
+            summary=problem.summary,
+            where=problem.where,
+            hint=problem.hint,
+            mend=problem.mend.value,
+            step=problem.step,
+            since=utc(problem.since or None),
+            retry_at=utc(problem.retry_at),
+            tail=clean_lines(problem.tail) if full else (),
+        )
+
+
+class SourceShape(Shape):
+    """The draft's folder."""
+
+    digest: str
+    settled_at: Time | None
+
+
+class DraftBuildShape(Shape):
+    """The newest build of a draft, in short."""
+
+    number: int
+    status: str
+    step: str
+    seconds: float | None
+    steps: dict[str, float]
+
+    @classmethod
+    def of(cls, build: Build, *, now: float) -> "DraftBuildShape":
+        """`now`: for the seconds of a build that runs."""
+        return cls(
+            number=build.number,
+            status=build.status.value,
+            step=build.step,
+            seconds=build_seconds(build, now=now),
+            steps=_rounded(build),
+        )
+
+
+class BuildShape(DraftBuildShape):
+    """One build in full."""
+
+    created_at: Time | None
+    started_at: Time | None
+    finished_at: Time | None
+    key: str
+    clean: bool
+    repairs: tuple[str, ...]
+    problem: ProblemShape | None
+
+    @classmethod
+    def of(cls, build: Build, *, now: float) -> "BuildShape":
+        """`now`: for the seconds of a build that runs."""
+        return cls(
+            number=build.number,
+            status=build.status.value,
+            step=build.step,
+            seconds=build_seconds(build, now=now),
+            steps=_rounded(build),
+            created_at=utc(build.created),
+            started_at=utc(build.started),
+            finished_at=utc(build.finished),
+            key=build.key,
+            clean=build.clean,
+            repairs=build.repairs,
+            problem=ProblemShape.of(build.problem) if build.problem else None,
+        )
+
+
+class BuildsShape(Shape):
+    """A draft's builds, newest first."""
+
+    items: tuple[BuildShape, ...]
+
+
+class InstanceShape(Shape):
+    """The running process."""
+
+    pid: int | None
+    since: Time | None
+    restarts: int
+    rss_bytes: int | None
+    cpu_percent: float | None
+
+    @classmethod
+    def of(cls, instance: Instance, report: DraftReport) -> "InstanceShape":
+        """The instance with what it uses."""
+        return cls(
+            pid=instance.pid,
+            since=utc(instance.since or None),
+            restarts=instance.restarts,
+            rss_bytes=report.rss_bytes,
+            cpu_percent=report.cpu_percent,
+        )
+
+
+class DraftShape(Shape):
+    """One draft."""
+
+    id: str
+    state: str
+    serving: str | None
+    work: str
+    problem: ProblemShape | None
+    url: str
+    urls: tuple[str, ...]
+    port: int | None
+    source: SourceShape
+    build: DraftBuildShape | None
+    instance: InstanceShape | None
+    last_request: Time | None
+    releases: tuple[str, ...]
+
+    @classmethod
+    def of(cls, report: DraftReport, *, now: float, full: bool) -> "DraftShape":
+        """`full`: with the lines of the log, for those who may see them."""
+        return cls(
+            id=report.id,
+            state=report.state.value,
+            serving=report.serving,
+            work=report.work.value,
+            problem=ProblemShape.of(report.problem, full=full) if report.problem else None,
+            url=report.url,
+            urls=report.urls,
+            port=report.port,
+            source=SourceShape(digest=report.digest, settled_at=utc(report.settled_at)),
+            build=DraftBuildShape.of(report.build, now=now) if report.build else None,
+            instance=InstanceShape.of(report.instance, report) if report.instance else None,
+            last_request=utc(report.last_request),
+            releases=report.releases,
+        )
+
+
+class DraftsShape(Shape):
+    """A page of drafts; `next` is the cursor of the page after it."""
+
+    items: tuple[DraftShape, ...]
+    next: str | None
+
+
+class CheckShape(Shape):
+    """One part of the daemon's health."""
+
+    name: str
+    ok: bool
+    detail: str
+
+    @classmethod
+    def of(cls, check: Check) -> "CheckShape":
+        """The same in JSON."""
+        return cls(name=check.name, ok=check.ok, detail=check.detail)
+
+
+class HealthShape(Shape):
+    """The checks behind a health answer."""
+
+    status: str
+    checks: tuple[CheckShape, ...]
+
+
+class RejectedShape(Shape):
+    """A folder that cannot be taken."""
+
+    name: str
+    problem: ProblemShape
+
+
+class PortsShape(Shape):
+    """The pool of ports."""
+
+    free: int
+
+
+class StatusShape(Shape):
+    """The daemon as a whole."""
+
+    version: str
+    uptime: float
+    ready: bool
+    states: dict[str, int]
+    queue: int
+    ports: PortsShape
+    memory: dict[str, int]
+    disk: dict[str, int]
+    proxy: CheckShape
+    runtime: CheckShape
+    sandbox: str
+    problems: tuple[ProblemShape, ...]
+    rejected: tuple[RejectedShape, ...]
+
+    @classmethod
+    def of(cls, status: StatusReport, *, full: bool) -> "StatusShape":
+        """`full`: with the lines of the log, for those who may see them."""
+        return cls(
+            version=status.version,
+            uptime=round(status.uptime, 1),
+            ready=status.ready,
+            states={str(state): count for state, count in status.states.items()},
+            queue=status.queue,
+            ports=PortsShape(free=status.ports_free),
+            memory=dict(status.memory),
+            disk=dict(status.disk),
+            proxy=CheckShape.of(status.proxy),
+            runtime=CheckShape.of(status.runtime),
+            sandbox=status.sandbox,
+            problems=tuple(ProblemShape.of(problem, full=full) for problem in status.problems),
+            rejected=tuple(
+                RejectedShape(name=name, problem=ProblemShape.of(problem, full=full))
+                for name, problem in sorted(status.rejected.items())
+            ),
+        )
+
+
+class RouteShape(Shape):
+    """Where a draft's visitors are sent; without an address the daemon serves its files."""
+
+    draft: str
+    address: str | None
+    strip: str
+    kind: str
+    base_path: str
+
+
+class RoutesShape(Shape):
+    """What the proxy was told and has confirmed."""
+
+    digest: str
+    items: tuple[RouteShape, ...]
+
+    @classmethod
+    def of(cls, table: RouteTable) -> "RoutesShape":
+        """The table in JSON."""
+        rows = tuple(
+            RouteShape(
+                draft=route.draft,
+                address=str(route.target.address) if route.target.address else None,
+                strip=route.target.strip,
+                kind=route.target.kind.value,
+                base_path=route.target.base_path,
+            )
+            for route in table.routes
+        )
+        return cls(digest=table.digest, items=rows)
+
+
+class QueuedShape(Shape):
+    """A build that runs or waits; `position` is 0 for a running one."""
+
+    draft: str
+    number: int
+    status: str
+    position: int
+    step: str
+    since: Time | None
+    why: str
+
+
+class QueueShape(Shape):
+    """What builds and what waits, in the order of its turn."""
+
+    items: tuple[QueuedShape, ...]
+
+    @classmethod
+    def of(cls, builds: tuple[Build, ...]) -> "QueueShape":
+        """The queue in JSON."""
+        rows: list[QueuedShape] = []
+        waiting = 0
+        for build in builds:
+            running = build.started is not None
+            waiting += not running
+            rows.append(
+                QueuedShape(
+                    draft=build.draft,
+                    number=build.number,
+                    status=build.status.value,
+                    position=0 if running else waiting,
+                    step=build.step,
+                    since=utc(build.started if running else build.created),
+                    why="is being built" if running else "waits for a free build slot",
+                )
+            )
+        return cls(items=tuple(rows))
+
+
+class EditShape(Shape):
+    """One change that a fix made; secrets are masked."""
+
+    rule: str
+    file: str
+    before: str
+    after: str
+    reason: str
+    applied: bool
+
+    @classmethod
+    def of(cls, edit: Edit) -> "EditShape":
+        """The same in JSON."""
+        return cls(
+            rule=edit.rule,
+            file=edit.file,
+            before=edit.before,
+            after=edit.after,
+            reason=edit.reason,
+            applied=edit.applied,
+        )
+
+
+class FixesShape(Shape):
+    """What the fixes found and did."""
+
+    kind: str | None
+    why: str
+    digest: str
+    edits: tuple[EditShape, ...]
+    problems: tuple[ProblemShape, ...]
+    problem: ProblemShape | None
+
+    @classmethod
+    def of(cls, record: FixRecord) -> "FixesShape":
+        """The record in JSON."""
+        return cls(
+            kind=record.recipe.kind.value if record.recipe else None,
+            why=record.recipe.why if record.recipe else "",
+            digest=record.digest,
+            edits=tuple(EditShape.of(edit) for edit in record.edits),
+            problems=tuple(ProblemShape.of(problem) for problem in record.problems),
+            problem=ProblemShape.of(record.problem) if record.problem else None,
+        )
+
+
+class HttpProblemShape(BaseModel):
+    """RFC 9457, with our stable code and a hint."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str
+    errors: tuple[dict[str, str], ...] | None = None
+
+
+def build_seconds(build: Build, *, now: float) -> float | None:
+    """How long a build took, or has taken so far; None before it starts."""
+    if build.started is None:
+        return None
+    return round(max(0.0, (build.finished or now) - build.started), 1)
+
+
+def _rounded(build: Build) -> dict[str, float]:
+    return {step: round(seconds, 3) for step, seconds in build.steps.items()}

@@ -1,0 +1,69 @@
+// The living part of the pages at a draft's address. Without it they refresh by themselves.
+const { events, home, method, refresh, state } = document.body.dataset;
+const live = document.getElementById("live");
+const log = document.getElementById("log");
+const LINES = 300;
+let shown = performance.now();
+
+function again() {
+  // A reload of the answer to a form would ask whether to send it twice.
+  if (method === "GET") location.reload();
+  else location.replace(home);
+}
+
+function duration(seconds) {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+function tick() {
+  const passed = (performance.now() - shown) / 1000;
+  for (const clock of document.querySelectorAll("[data-seconds]")) {
+    clock.textContent = duration(Number(clock.dataset.seconds) + passed);
+  }
+  for (const bar of document.querySelectorAll("progress[data-value]")) {
+    bar.value = Math.min(bar.max * 0.97, Number(bar.dataset.value) + passed);
+  }
+}
+
+function addLine(line) {
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 24;
+  log.append(`${line}\n`);
+  while (log.childNodes.length > LINES) log.firstChild.remove();
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+function listen() {
+  const source = new EventSource(events);
+  source.addEventListener("live", (event) => {
+    // Rendered and escaped by the server; the page's policy lets no script in it run.
+    live.innerHTML = event.data;
+    shown = performance.now();
+  });
+  source.addEventListener("clear", () => log?.replaceChildren());
+  source.addEventListener("log", (event) => log && addLine(event.data));
+  source.addEventListener("reload", () => {
+    source.close();
+    again();
+  });
+  source.addEventListener("error", () => {
+    // Closed for good: somebody else answers at this address now.
+    if (source.readyState === EventSource.CLOSED) setTimeout(again, 1500 + 1500 * Math.random());
+  });
+}
+
+for (const button of document.querySelectorAll("button[data-copies]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).value);
+    button.textContent = "Copied";
+  });
+}
+
+if (log) log.scrollTop = log.scrollHeight;
+if (events) listen();
+else if (Number(refresh)) setTimeout(again, Number(refresh) * 1000);
+if (state !== "failed") setInterval(tick, 500);

@@ -1,0 +1,103 @@
+"""The launcher, as supervisord starts it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drafterd.run import launch
+
+SHOW = "import json,os,resource,signal;print(json.dumps([dict(os.environ),os.getcwd(),os.umask(0)]))"
+
+
+def write(path: Path, **changes: object) -> Path:
+    spec = {
+        "id": "demo.r1",
+        "state": "/state",
+        "argv": [sys.executable, "-c", SHOW],
+        "cwd": str(path),
+        "environment": {"ODD": "a\n`b` \"c\" 'd' %e $f ;g", "DRAFTERD_INSTANCE": "forged.r1", "LC_CTYPE": "C.UTF-8"},
+        "limits": {"open_files": None},
+    }
+    file = path / "spec.json"
+    file.write_text(json.dumps(spec | changes))
+    file.chmod(0o600)
+    return file
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", launch.__file__, *map(str, arguments)]
+    environment = {**os.environ, "SECRET_OF_OURS": "x"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_the_program_gets_exactly_what_the_specification_says(tmp_path: Path):
+    result = run(write(tmp_path))
+    assert result.returncode == 0, result.stderr
+    environment, folder, umask = json.loads(result.stdout)
+    assert environment == {
+        "ODD": "a\n`b` \"c\" 'd' %e $f ;g",
+        "LC_CTYPE": "C.UTF-8",
+        "DRAFTERD_INSTANCE": "demo.r1",
+        "DRAFTERD_STATE": "/state",
+    }
+    assert folder == str(tmp_path)
+    assert umask == 0o077
+
+
+def assert_refused(result: subprocess.CompletedProcess[str], reason: str) -> None:
+    assert result.returncode == 78
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert reason in result.stderr
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o601])
+def test_a_specification_that_others_may_touch_is_refused(tmp_path: Path, mode: int):
+    file = write(tmp_path)
+    file.chmod(mode)
+    assert_refused(run(file), "by others")
+
+
+def test_links_folders_pipes_and_nothing_are_refused(tmp_path: Path):
+    link = tmp_path / "link"
+    link.symlink_to(write(tmp_path))
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert_refused(run(link), "symbolic links")
+    assert_refused(run(tmp_path / "pipe"), "regular")
+    assert_refused(run(tmp_path), "cannot start")
+    assert_refused(run(tmp_path / "missing"), "No such file")
+    assert_refused(run(), "cannot start")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_specification_of_another_user_is_refused(tmp_path: Path):
+    file = write(tmp_path)
+    os.chown(file, 12345, 12345)
+    assert_refused(run(file), "belongs to user 12345")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"argv": []},
+        {"argv": None},
+        {"argv": ["/nowhere/program"]},
+        {"cwd": "/nowhere"},
+        {"environment": {"A": "nul\0byte"}},
+        {"environment": ["A"]},
+        {"limits": {"open_files": "many"}},
+        {"id": None, "argv": ["relative/program"]},
+    ],
+)
+def test_a_specification_that_makes_no_sense_is_one_clear_line(tmp_path: Path, changes: dict[str, object]):
+    assert_refused(run(write(tmp_path, **changes)), "drafterd: cannot start: ")
+
+
+def test_broken_json_is_one_clear_line(tmp_path: Path):
+    file = write(tmp_path)
+    file.write_text("{")
+    assert_refused(run(file), "cannot start")

@@ -1,0 +1,203 @@
+"""A real `Control` over hand-made views, behind a real API and a real edge.
+
+The doors behind the control are stand-ins: no process, proxy or folder takes part in what the web
+layer answers, and their own tests run the real ones.
+"""
+
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal, cast
+
+import aiohttp
+
+from drafterd.build import log as build_log
+from drafterd.domain.addressing import Addressing
+from drafterd.domain.model import AddressKind, Build, BuildStatus, FixRecord, Problem
+from drafterd.domain.names import DraftId
+from drafterd.domain.plan import Rules
+from drafterd.domain.routing import RouteTable
+from drafterd.domain.view import View
+from drafterd.layout import Layout
+from drafterd.metrics import Metrics
+from drafterd.reconcile.control import Control, Logs
+from drafterd.reconcile.queue import WorkQueue
+from drafterd.web.access import Access
+from drafterd.web.api import api_app
+from drafterd.web.edge import edge_app
+from drafterd.web.listen import Listener
+from drafterd.web.places import EdgeSettings
+from tests.builders import a_view
+
+ORIGIN = "http://localhost:8080"
+
+
+class Doors:
+    """What the control asks of the rest of the house, answered from the views."""
+
+    problem: Problem | None = None
+    confirmed = RouteTable()
+
+    def __init__(self, views: dict[DraftId, View], state: Path) -> None:
+        self.views = views
+        self.state = state
+        self.rejects: dict[str, Problem] = {}
+        self.scans = 0
+        self.up = True
+        self.intents: list[Any] = []
+
+    # Drafts
+    def rejected(self) -> Mapping[str, Problem]:
+        return self.rejects
+
+    async def scan(self) -> None:
+        self.scans += 1
+
+    # Fixes
+    def record(self, draft: DraftId) -> FixRecord | None:
+        return self.views[draft].fix
+
+    # Builds
+    def builds(self, draft: DraftId) -> tuple[Build, ...]:
+        return self.views[draft].builds
+
+    def queue(self) -> tuple[Build, ...]:
+        return tuple(build for view in self.views.values() for build in view.builds if build.status.active)
+
+    async def enqueue(self, draft: DraftId, key: str, *, clean: bool = False) -> Build:
+        number = 1 + max((build.number for build in self.views[draft].builds), default=0)
+        build = Build(draft=draft, number=number, key=key, status=BuildStatus.QUEUED, created=time.time(), clean=clean)
+        self.views[draft] = dataclasses.replace(self.views[draft], builds=(build, *self.views[draft].builds))
+        return build
+
+    async def cancel(self, draft: DraftId, *, problem: Problem | None = None) -> None:
+        view = self.views[draft]
+        ended = tuple(
+            dataclasses.replace(build, status=BuildStatus.CANCELLED) if build.status.active else build
+            for build in view.builds
+        )
+        self.views[draft] = dataclasses.replace(view, builds=ended)
+
+    def log_path(self, draft: DraftId, number: int = 0) -> Path:
+        return self.state / f"{draft}-{number}.log"
+
+    # Runtime and proxy
+    async def observe(self) -> Mapping[Any, Any]:
+        return {}
+
+    async def alive(self) -> bool:
+        return self.up
+
+    # Ledger
+    def set_intent(self, draft: DraftId, intent: Any) -> None:
+        self.intents.append((draft, intent))
+        self.views[draft] = dataclasses.replace(self.views[draft], intent=intent)
+
+    def record_event(self, *_: Any) -> None:
+        pass
+
+
+@dataclasses.dataclass
+class World:
+    control: Control
+    doors: Doors
+    views: dict[DraftId, View]
+    access: Access
+    api: str
+    edge: str
+    socket: Path
+    state: Path
+    http: aiohttp.ClientSession
+
+    @property
+    def token(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {(self.state / 'token').read_text().strip()}"}
+
+    def put(self, name: str, **changes: Any) -> DraftId:
+        """A draft, made from `a_view`."""
+        draft = DraftId(name)
+        builds = tuple(dataclasses.replace(build, draft=draft) for build in changes.pop("builds", ()))
+        self.views[draft] = dataclasses.replace(a_view(), draft=draft, builds=builds, **changes)
+        self.control.changed(draft)
+        return draft
+
+    def drop(self, name: str) -> None:
+        del self.views[DraftId(name)]
+        self.control.changed(DraftId(name))
+
+
+@asynccontextmanager
+async def a_world(
+    state: Path,
+    *,
+    kind: AddressKind = AddressKind.PATH,
+    details: Literal["local", "all", "off"] = "local",
+    overrides: Mapping[str, AddressKind] | None = None,
+) -> AsyncIterator[World]:
+    """Both servers on free ports of the loopback, and the unix socket."""
+    views: dict[DraftId, View] = {}
+    doors = Doors(views, state)
+    control = _control(state, views, doors, kind, overrides or {})
+    access = Access(state / "token", ("127.0.0.1", "localhost"))
+    settings = EdgeSettings(
+        path_prefix="/api/draft",
+        host_suffix="localhost",
+        public_origin=ORIGIN,
+        details=details,
+        token_ok=access.accepts,
+    )
+    socket = state / "d.sock"
+    api = Listener(
+        api_app(control=control, access=access, version="1.2.3"), host="127.0.0.1", port=0, unix_socket=socket
+    )
+    edge = Listener(edge_app(control=control, settings=settings), host="127.0.0.1", port=0)
+    jar = aiohttp.DummyCookieJar()
+    async with api, edge, aiohttp.ClientSession(cookie_jar=jar) as http:
+        assert api.address
+        assert edge.address
+        yield World(
+            control=control,
+            doors=doors,
+            views=views,
+            access=access,
+            api=f"http://127.0.0.1:{api.address[1]}",
+            edge=f"http://127.0.0.1:{edge.address[1]}",
+            socket=socket,
+            state=state,
+            http=http,
+        )
+
+
+def _control(
+    state: Path, views: dict[DraftId, View], doors: Doors, kind: AddressKind, overrides: Mapping[str, AddressKind]
+) -> Control:
+    layout = Layout(drafts=state / "drafts-in", state=state, run=state, logs=state)
+    addressing = Addressing(
+        public_url=ORIGIN, path_prefix="/api/draft", host_suffix="localhost", kind=kind, overrides=overrides
+    )
+    door = cast("Any", doors)
+    control = Control(
+        version="1.2.3",
+        layout=layout,
+        views=views,
+        queue=WorkQueue(),
+        drafts=door,
+        fixes=door,
+        builds=door,
+        runtime=door,
+        proxy=door,
+        publisher=cast("Any", SimpleNamespace(problem=None, confirmed=RouteTable())),
+        ledger=door,
+        addressing=addressing,
+        rules=Rules(),
+        metrics=Metrics(),
+        logs=Logs(tail=build_log.tail, follow=build_log.follow),
+        home_port=lambda _: 3001,
+        ports_free=lambda: 998,
+        sandbox="none",
+    )
+    control.ready = True
+    return control

@@ -1,0 +1,213 @@
+import pytest
+
+from drafterd.fix import FixSettings, apply, propose, unified_diff
+from tests.unit.fix.folders import folder
+
+KEY = "gsk_" + "aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1cD3eF5gH7jK9mN1pQ3sT5v"
+SECRET = "GOCSPX-" + "abcDEF123456-abcDEF123456_ab"
+CLIENT = "123456789012-abcdefghijklmnop1234567890abcdef.apps.googleusercontent.com"
+DB = "postgresql://me:pw12345@localhost:5432/app"
+G, N = "process.env.GROQ_API_KEY", "process.env.NEXTAUTH_URL"
+SETTINGS = FixSettings(variables={"DATABASE_URL": "postgresql://mobius:mobius@db:5432/mobius"})
+
+
+def rewrite(tmp_path, text, name="lib/server.ts", **more):
+    root = folder(
+        tmp_path / "d",
+        {
+            "package.json": '{"dependencies":{"next":"16.0.0"},"scripts":{"dev":"next dev"}}',
+            "app/api/x/route.ts": "import '../../../lib/server'\nexport const GET = () => 1\n",
+            name: text,
+            **more,
+        },
+    )
+    proposal = propose(root, port=3005, settings=SETTINGS)
+    apply(proposal)
+    again = propose(root, port=3005, settings=SETTINGS)
+    assert not again.changes
+    for shown in (unified_diff(proposal), repr(proposal.edits), repr(proposal.problems)):
+        for secret in (KEY, SECRET, "pw12345"):
+            assert secret not in shown
+    return (root / name).read_bytes().decode(), proposal, root
+
+
+REPLACED = [
+    (f'const k = "{KEY}"', f"const k = {G}!"),
+    (f"const o = {{ apiKey: '{KEY}', }}", f"const o = {{ apiKey: {G}!, }}"),
+    (f"const h = `Bearer {KEY}`", f"const h = `Bearer ${{{G}}}`"),
+    (f"const h = 'Bearer {KEY}'", f"const h = `Bearer ${{{G}}}`"),
+    ("fetch('http://localhost:3000/api/x?a=1')", f"fetch(`${{{N}}}/api/x?a=1`)"),
+    ("fetch(`http://localhost:3000/api/${id}`)", f"fetch(`${{{N}}}/api/${{id}}`)"),
+    ("x('http://localhost:3000/`${a}')", f"x(`${{{N}}}/\\`\\${{a}}`)"),
+    ("x('http://localhost:3000' + path)", f"x({N}! + path)"),
+    ("new URL('/x','http://localhost:3000')", f"new URL('/x',{N}!)"),
+    ("new URL('/x','http://127.0.0.1:3005')", f"new URL('/x',{N}!)"),
+    (f"const k = process.env.GROQ_API_KEY ?? '{KEY}'", f"const k = {G}!"),
+    (f"const k = process.env['GROQ_API_KEY'] || '{KEY}'", "const k = process.env['GROQ_API_KEY']!"),
+    (f"const k = process.env.MY_KEY || '{KEY}'", f"const k = process.env.MY_KEY || {G}!"),
+    (f"const k = opts.k ?? '{KEY}'", f"const k = opts.k ?? {G}!"),
+    (f"function f(k = '{KEY}') {{}}", f"function f(k = {G}!) {{}}"),
+    (f"const k = a ? '{KEY}' : b", f"const k = a ? {G}! : b"),
+    (f"class A {{ k = '{KEY}' }}", f"class A {{ k = {G}! }}"),
+    (f"switch (a) {{ case '{KEY}': b() }}", f"switch (a) {{ case {G}!: b() }}"),
+    (f"@Dec('{KEY}')\nclass A {{}}", f"@Dec({G}!)\nclass A {{}}"),
+    (f"function f() {{ return'{KEY}' }}", f"function f() {{ return {G}! }}"),
+    (f"new Pool({{connectionString:'{DB}'}})", "new Pool({connectionString:process.env.DATABASE_URL!})"),
+    (f"const k = '{KEY}' satisfies string", f"const k = {G}! satisfies string"),
+    (f"const k = <string>'{KEY}'", f"const k = <string>{G}!"),
+    (f"const k = '{KEY}' as string", f"const k = {G}! as string"),
+    ("cors(['http://localhost:3000','https://x.y'])", f"cors([{N}!,'https://x.y'])"),
+    (f"'use strict'\nconst k = '{KEY}'", f"'use strict'\nconst k = {G}!"),
+    (f"#!/usr/bin/env node\n'use strict'\nf('{KEY}')", f"#!/usr/bin/env node\n'use strict'\nf({G}!)"),
+    (f"f('é😀ü');\r\nf('{KEY}')\r\n", f"f('é😀ü');\r\nf({G}!)\r\n"),
+    (f"f('{SECRET}', '{CLIENT}')", "f(process.env.GOOGLE_CLIENT_SECRET!, process.env.GOOGLE_CLIENT_ID!)"),
+    ("f('https://api.groq.com/openai/v1')", "f(process.env.GROQ_BASE_URL!)"),
+    ("f('https://api.groq.com/openai/v1/models')", "f(`${process.env.GROQ_BASE_URL}/models`)"),
+    (f"export default '{KEY}'", f"export default {G}!"),
+    ("f('postgresql://mobius:mobius@db:5432/mobius')", "f(process.env.DATABASE_URL!)"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), REPLACED)
+def test_a_value_becomes_its_variable(tmp_path, before, after):
+    assert rewrite(tmp_path, before)[0] == after
+
+
+UNTOUCHED = [
+    ("f('http://localhost:3000.evil.com')", ""),
+    ("f('http://localhost:30001/x')", "another local service"),
+    ("f('http://localhost:11434/api/generate')", "another local service"),
+    ("f(process.env.NEXTAUTH_URL || 'http://localhost:3000')", ""),
+    (f"process.env.GROQ_API_KEY = '{KEY}'", "assigned"),
+    (f"process.env.GROQ_API_KEY ??= '{KEY}'", "assigned"),
+    (f"// {KEY}\nf()", "comment"),
+    (f"/* {KEY} */", "comment"),
+    (f"const r = /{KEY}/", "text"),
+    (f"type K = '{KEY}'", "type"),
+    (f"let a: '{KEY}'", "type"),
+    (f"enum E {{ A = '{KEY}' }}", "type"),
+    (f"const k = '{KEY}' as const", "constant type"),
+    (f"import x from '{KEY}'", ""),
+    (f"import('{KEY}')", ""),
+    (f"require('{KEY}')", ""),
+    (f"export * from '{KEY}'", ""),
+    (f"const o = {{ '{KEY}': 1 }}", ""),
+    (f"'{KEY}'", ""),
+    ("export const config = { api: 'http://localhost:3000' }", "compile time"),
+    (f"export const runtime = '{KEY}'", "compile time"),
+    (f"f('{KEY}\\n')", "escape"),
+    (f"f(sql`{KEY}`)", "tagged"),
+    ("f(`postgresql://${U}:${P}@localhost/db`)", "composed"),
+    ("f('gsk_your_key_here')", ""),
+    ("f('mysql://a:pw12345@h/db')", "another kind of database"),
+    (f"f('{KEY}'", "cannot be parsed"),
+    ("f('Visit http://localhost:3000 now')", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), UNTOUCHED)
+def test_what_is_not_understood_stays_and_is_told(tmp_path, text, told):
+    new, proposal, _ = rewrite(tmp_path, text)
+    assert new == text
+    found = [problem.summary for problem in proposal.problems if problem.where.startswith("lib/server.ts")]
+    assert (told in " ".join(found)) if told else not found
+
+
+def test_javascript_gets_no_exclamation_mark(tmp_path):
+    assert rewrite(tmp_path, f"f('{KEY}')", name="lib/server.js")[0] == f"f({G})"
+
+
+def test_a_jsx_attribute_gets_braces(tmp_path):
+    text = f'export const M = () => <A k="{KEY}" u="http://localhost:3000/x">t</A>'
+    wanted = f"export const M = () => <A k={{{G}!}} u={{`${{{N}}}/x`}}>t</A>"
+    assert rewrite(tmp_path, text, name="lib/server.tsx")[0] == wanted
+
+
+@pytest.mark.parametrize(
+    "head", ["'use client'\n", '// c\n"use client";\n', "/* a\n b */ 'use client'\n", "#!/x\n'use client'\n"]
+)
+def test_a_client_file_is_told_and_untouched(tmp_path, head):
+    text = f"{head}export const k = '{KEY}'\n"
+    new, proposal, _ = rewrite(tmp_path, text)
+    assert new == text
+    assert [problem.code for problem in proposal.problems] == ["client-secret"]
+
+
+def test_a_later_use_client_is_no_directive(tmp_path):
+    assert G in rewrite(tmp_path, f"const a = 1\n'use client'\nf('{KEY}')")[0]
+
+
+def test_a_file_that_a_client_file_reaches_is_untouched(tmp_path):
+    text = f"export const k = '{KEY}'"
+    client = "'use client'\nimport { m } from '@/lib/middle'\n"
+    more = {"components/c.tsx": client, "lib/middle.ts": "export * from './server.js'\nexport const m = 1\n"}
+    new, proposal, _ = rewrite(tmp_path, text, **more)
+    assert new == text
+    assert [problem.code for problem in proposal.problems] == ["client-secret"]
+
+
+def test_a_path_alias_of_tsconfig_leads_a_client_there_too(tmp_path):
+    more = {
+        "components/c.tsx": "'use client'\nimport '#code/server'\n",
+        "tsconfig.json": '{ // c\n "compilerOptions": {"paths": {"#code/*": ["./lib/*"],}}}',
+    }
+    text = f"export const k = '{KEY}'"
+    assert rewrite(tmp_path, text, **more)[0] == text
+
+
+def test_an_action_that_a_client_calls_is_server_code(tmp_path):
+    more = {"components/c.tsx": "'use client'\nimport '../lib/server'\n"}
+    assert G in rewrite(tmp_path, f"'use server'\nexport async function f() {{ g('{KEY}') }}", **more)[0]
+
+
+def test_a_page_is_told_and_untouched(tmp_path):
+    text = f"export default () => f('{KEY}')"
+    new, proposal, _ = rewrite(tmp_path, text, name="app/page.tsx")
+    assert new == text
+    assert [problem.code for problem in proposal.problems] == ["hard-coded-secret"]
+
+
+def test_a_found_secret_becomes_the_drafts_own_value(tmp_path):
+    _, proposal, root = rewrite(tmp_path, f"f('{KEY}')", name="(group)/auth.ts")
+    text = (root / ".env.local").read_text()
+    assert text.index(f"GROQ_API_KEY={KEY}") < text.index("# >>> drafterd")
+    assert (root / ".env.local").stat().st_mode & 0o777 == 0o600
+    assert KEY not in (root / ".env.example").read_text()
+    assert proposal.changes[0].file.startswith(".env")
+
+
+def test_of_two_secrets_for_one_name_the_first_wins(tmp_path):
+    other = KEY.replace("aB3", "zZ9")
+    new, proposal, _ = rewrite(tmp_path, f"f('{KEY}'); g('{other}')")
+    assert new == f"f({G}!); g('{other}')"
+    assert other not in unified_diff(proposal)
+
+
+def test_a_default_beside_a_set_variable_is_removed(tmp_path):
+    more = {".env.local": "GROQ_API_KEY=gsk_another0123456789012345678901234567890\n"}
+    new, _, root = rewrite(tmp_path, f"f(process.env.GROQ_API_KEY || '{KEY}')", **more)
+    assert new == f"f({G}!)"
+    assert KEY not in (root / ".env.local").read_text()
+
+
+def test_a_value_of_the_authors_own_env_is_found_by_equality(tmp_path):
+    more = {".env": "STRIPE_KEY=rk_live_1234567890\n"}
+    assert rewrite(tmp_path, "f('rk_live_1234567890')", **more)[0] == "f(process.env.STRIPE_KEY!)"
+
+
+def test_nothing_is_replaced_where_the_value_cannot_be_kept(tmp_path):
+    root = folder(tmp_path / "d", {"package.json": '{"dependencies":{"next":"1"}}', "auth.ts": f"f('{KEY}')"})
+    (root / ".env.local").symlink_to("/dev/null")
+    proposal = propose(root, port=3005, settings=SETTINGS)
+    assert "auth.ts" not in [change.file for change in proposal.changes]
+    assert any("could not be kept" in problem.summary for problem in proposal.problems)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x00\x01gsk_", b"\xff\xfe" + KEY.encode(), b"f('" + KEY.encode() + b"')" + b" " * 9000]
+)
+def test_odd_files_stay(tmp_path, data):
+    root = folder(tmp_path / "d", {"package.json": '{"dependencies":{"next":"1"}}'})
+    (root / "auth.ts").write_bytes(data)
+    apply(propose(root, port=3005, settings=SETTINGS))
+    assert (root / "auth.ts").read_bytes() == data

@@ -1,0 +1,84 @@
+import pytest
+
+from drafterd.domain.errors import ConfigError
+from drafterd.domain.model import Site
+from drafterd.fix.environment import merged
+from drafterd.fix.settings import FixSettings
+from tests.unit.fix.folders import folder
+
+PATH = Site(port=3010, origin="http://localhost:8080", base_path="/api/draft/d")
+HOST = Site(port=3010, origin="http://d.localhost:8080", base_path="")
+
+
+def values(tmp_path, files, site=PATH, found=None, **variables):
+    return merged("d", site, FixSettings(variables=variables), folder(tmp_path / "d", files), found or {})
+
+
+def test_the_hosts_facts_by_path(tmp_path):
+    assert values(tmp_path, {".env.local": "PORT=1\nNEXTAUTH_URL=x\nAUTH_URL=y\n"}, NEXTAUTH_URL="z") == {
+        "PORT": "3010",
+        "NEXTAUTH_URL": "http://localhost:8080/api/draft/d/api/auth",
+        "AUTH_URL": "http://localhost:8080/api/auth",
+        "AUTH_TRUST_HOST": "true",
+    }
+
+
+def test_the_hosts_facts_by_host(tmp_path):
+    got = values(tmp_path, {}, HOST)
+    assert got["NEXTAUTH_URL"] == got["AUTH_URL"] == "http://d.localhost:8080"
+
+
+def test_order_of_the_files(tmp_path):
+    files = {
+        ".env": "A=1\nB=1\nC=1\nD=1\n",
+        ".env.production": "B=2\nC=2\nD=2\n",
+        ".env.local": "C=3\nD=3\n",
+        ".env.production.local": "D=4\n",
+        ".env.development": "A=9\n",
+    }
+    got = values(tmp_path, files)
+    assert [got[name] for name in "ABCD"] == ["1", "2", "3", "4"]
+
+
+def test_the_authors_values_win_unless_empty_or_placeholders(tmp_path):
+    got = values(tmp_path, {".env": "A=own\nB=\nC=your-key\nD=xxx\nE=\n"}, A="op", B="op", C="op")
+    assert (got["A"], got["B"], got["C"], got["D"]) == ("own", "op", "op", "xxx")
+    assert "E" not in got
+
+
+def test_what_stands_in_our_block_is_no_value_of_the_author(tmp_path):
+    block = "# >>> drafterd: x\nA=old\n# <<< drafterd <<<\n"
+    assert values(tmp_path, {".env.local": block}, A="new")["A"] == "new"
+
+
+def test_references_and_templates(tmp_path):
+    got = values(tmp_path, {".env": "U=http://h:${PORT}/a\\$b\n"}, T="{{ url }} {{ id }} {{ port }} {{ path }}")
+    assert got["U"] == "http://h:3010/a$b"
+    assert got["T"] == "http://localhost:8080/api/draft/d d 3010 /api/draft/d"
+
+
+def test_what_steers_our_tools_is_left_out(tmp_path):
+    names = ["PATH", "NODE_OPTIONS", "LD_PRELOAD", "HOSTNAME", "npm_config_registry", "NODE_ENV", "DRAFTERD_INSTANCE"]
+    text = "".join(f"{name}=x\n" for name in [*names, "a.b", "OK"])
+    got = values(tmp_path, {".env": text})
+    assert not {*names, "a.b"} & got.keys()
+    assert got["OK"] == "x"
+
+
+def test_a_link_is_no_env_file(tmp_path):
+    root = folder(tmp_path / "d", {"x": ""})
+    (root / ".env").symlink_to(folder(tmp_path / "o", {"e": "A=1"}) / "e")
+    assert "A" not in merged("d", PATH, FixSettings(), root, {})
+
+
+@pytest.mark.parametrize("text", ["{{ nope }}", "{% x %}", "{{ ''.__class__.__mro__ }}", "{{"])
+def test_a_bad_template_stops_the_start_and_is_not_shown(text):
+    with pytest.raises(ConfigError) as error:
+        FixSettings(variables={"SECRET": text})
+    assert text not in error.value.summary
+    assert "SECRET" in error.value.summary
+
+
+def test_a_bad_name_stops_the_start():
+    with pytest.raises(ConfigError):
+        FixSettings(variables={"A B": "x"})

@@ -1,0 +1,62 @@
+"""Traefik's static part is what a YAML reader makes of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from drafterd.domain.errors import ProxyRejected
+from drafterd.domain.model import Address
+from drafterd.route.managed import command, static_configuration, write_static
+
+
+def parsed(**changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "listen": Address("127.0.0.1", 8080),
+        "dashboard": Address("127.0.0.1", 8742),
+        "routes_file": Path("/state/routes/traefik/drafts.yml"),
+    } | changes
+    found: dict[str, Any] = yaml.safe_load(static_configuration(**values))
+    return found
+
+
+def test_visitors_and_operators_come_in_at_different_doors() -> None:
+    found = parsed()
+    assert found["entryPoints"]["web"]["address"] == "127.0.0.1:8080"
+    assert found["entryPoints"]["web"]["forwardedHeaders"] == {"insecure": False}
+    assert found["entryPoints"]["traefik"]["address"] == "127.0.0.1:8742"
+    assert found["ping"]["entryPoint"] == found["metrics"]["prometheus"]["entryPoint"] == "traefik"
+
+
+def test_changes_are_taken_at_once() -> None:
+    providers = parsed()["providers"]
+    assert providers["providersThrottleDuration"] == "10ms"
+    assert providers["file"] == {"filename": "/state/routes/traefik/drafts.yml", "watch": True}
+
+
+def test_it_calls_nobody_and_writes_no_access_log() -> None:
+    found = parsed()
+    assert found["global"] == {"checkNewVersion": False, "sendAnonymousUsage": False}
+    assert "accessLog" not in found
+
+
+@pytest.mark.parametrize("name", ['a "b"', "a: b #c", "{{x}}", "ü", "a\\b", "'"])
+def test_a_folder_cannot_become_syntax(name: str) -> None:
+    file = Path("/state") / name / "drafts.yml"
+    assert parsed(routes_file=file)["providers"]["file"]["filename"] == str(file)
+
+
+def test_ipv6_and_all_interfaces() -> None:
+    assert parsed(listen=Address("::", 80))["entryPoints"]["web"]["address"] == "[::]:80"
+    assert parsed(listen=Address("0.0.0.0", 80))["entryPoints"]["web"]["address"] == "0.0.0.0:80"
+    with pytest.raises(ProxyRejected):
+        parsed(listen=Address("a b", 80))
+
+
+def test_it_is_written_and_named_in_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "traefik.yml"
+    values: dict[str, Any] = {"listen": Address("127.0.0.1", 1), "dashboard": Address("127.0.0.1", 2)}
+    write_static(path, routes_file=tmp_path / "x.yml", **values)
+    assert path.read_text() == static_configuration(routes_file=tmp_path / "x.yml", **values)
+    assert command(Path("/bin/traefik"), path) == ("/bin/traefik", f"--configFile={path}")

@@ -1,0 +1,232 @@
+"""The rules as values: what holds for every table."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drafterd.domain.errors import BadName, ConfigError, ProxyRejected
+from drafterd.domain.model import Address, AddressKind
+from drafterd.domain.names import DraftId
+from drafterd.domain.routing import Route, RouteTable, Target, host_of, table_of
+from drafterd.route.routes_file import is_ours, mark_in, new_mark, table_in, text_of
+from drafterd.route.table import RouteSettings, authority, dynamic_configuration, table_router
+
+EDGE = Address("127.0.0.1", 8741)
+SETTINGS = RouteSettings(edge=EDGE, certificate=Path("/state/routes/certificate/default.pem"))
+MARK = "0123abcd"
+D1 = DraftId("d1")
+
+ids = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}", fullmatch=True).map(DraftId)
+addresses = st.builds(
+    Address,
+    host=st.sampled_from(["127.0.0.1", "::1", "drafts.internal"]),
+    port=st.integers(min_value=1, max_value=65535),
+)
+targets = st.builds(
+    Target,
+    address=st.none() | addresses,
+    strip=st.sampled_from(["", "/api/draft/x"]),
+    kind=st.sampled_from(AddressKind),
+    base_path=st.text(max_size=20),
+)
+tables = st.dictionaries(ids, targets, max_size=8).map(table_of)
+
+
+def routers_of(table: RouteTable, settings: RouteSettings = SETTINGS) -> dict[str, dict[str, object]]:
+    routers: dict[str, dict[str, object]] = dynamic_configuration(table, settings, MARK)["http"]["routers"]
+    return routers
+
+
+@given(tables)
+def test_what_is_written_is_read_back(table: RouteTable) -> None:
+    text = text_of(table, SETTINGS, MARK)
+    assert table_in(text, SETTINGS) == table
+    assert mark_in(text) == MARK
+    assert is_ours(text, SETTINGS)
+
+
+@given(tables)
+def test_no_text_becomes_a_template(table: RouteTable) -> None:
+    text = text_of(table, SETTINGS, MARK)
+    assert "{{" not in text
+    record, body = text.split("\n", 1)
+    assert json.loads(body)["http"]["routers"]
+    assert record.startswith("# ")
+    assert record.isascii()
+    assert record.isprintable(), "nothing that a YAML reader takes for the comment's end"
+
+
+def test_a_folder_named_like_a_template_is_only_a_folder() -> None:
+    settings = RouteSettings(edge=EDGE, certificate=Path("/{{{env `HOME`}}/ü😀/default.pem"))
+    text = text_of(RouteTable(), settings, MARK)
+    assert "{{" not in text
+    body = json.loads(text.split("\n", 1)[1])
+    assert body["tls"]["stores"]["default"]["defaultCertificate"]["certFile"] == str(settings.certificate)
+
+
+@given(tables)
+def test_every_router_has_its_service_and_middlewares(table: RouteTable) -> None:
+    http = dynamic_configuration(table, SETTINGS, MARK)["http"]
+    for router in http["routers"].values():
+        assert router["service"] in http["services"]
+        assert set(router.get("middlewares", ())) <= http["middlewares"].keys()
+    for service in http["services"].values():
+        assert service["loadBalancer"].get("serversTransport", "draft") in http["serversTransports"]
+
+
+@given(ids)
+def test_no_draft_takes_the_place_of_a_shared_router(draft: DraftId) -> None:
+    shared = routers_of(RouteTable())
+    with_draft = routers_of(table_of({draft: Target(address=EDGE)}))
+    confirming = {name for name in shared if name.startswith("table-")}
+    assert {name: router for name, router in with_draft.items() if name in shared.keys() - confirming} == {
+        name: router for name, router in shared.items() if name not in confirming
+    }
+
+
+@pytest.mark.parametrize("name", ["any", "drafterd", "drafts-any", "stray", "table-x", "fallback", "any-"])
+def test_drafts_with_names_like_ours_have_routers_of_their_own(name: str) -> None:
+    before, after = routers_of(RouteTable()), routers_of(table_of({DraftId(name): Target(address=EDGE)}))
+    assert len(after) == len(before) + 1
+
+
+def test_a_table_is_never_empty() -> None:
+    http = dynamic_configuration(RouteTable(), SETTINGS, MARK)["http"]
+    assert all(http[part] for part in ("routers", "services", "middlewares", "serversTransports"))
+
+
+@pytest.mark.parametrize("name", ["", "a`", "a b", "a/b", "..", "{{x}}", "é", "a\n", "x" * 64, "api"])
+def test_what_is_no_id_is_refused(name: str) -> None:
+    with pytest.raises(BadName):
+        dynamic_configuration(
+            RouteTable(routes=(Route(draft=DraftId(name), target=Target(address=None)),)), SETTINGS, MARK
+        )
+
+
+@pytest.mark.parametrize("host", ["", "a b", "a`b", "a/b", "a@b", "a:b", "-", "{{x}}", "UP"])
+def test_what_is_no_address_is_refused(host: str) -> None:
+    with pytest.raises(ProxyRejected):
+        authority(Address(host, 80))
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_what_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(ProxyRejected):
+        authority(Address("127.0.0.1", port))
+
+
+def test_an_address_stands_in_a_url_as_it_must() -> None:
+    assert authority(Address("127.0.0.1", 80)) == "127.0.0.1:80"
+    assert authority(Address("::1", 80)) == "[::1]:80"
+    assert authority(Address("0:0:0:0:0:0:0:1", 80)) == "[::1]:80"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"path_prefix": ""},
+        {"path_prefix": "/"},
+        {"path_prefix": "/a/"},
+        {"path_prefix": "/a`b"},
+        {"path_prefix": "/a{{b"},
+        {"host_suffix": "a`b"},
+        {"host_suffix": "UP"},
+        {"host_suffix": ".a"},
+        {"public_host": ""},
+        {"public_host": "a`b"},
+        {"host_suffix": "::1"},
+    ],
+)
+def test_settings_that_could_not_stand_in_a_rule_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        replace(SETTINGS, **wrong)
+
+
+def test_the_public_host_may_be_a_number() -> None:
+    for host in ("127.0.0.1", "::1"):
+        assert f"!Host(`{host}`)" in str(
+            routers_of(RouteTable(), replace(SETTINGS, public_host=host))["host-any"]["rule"]
+        )
+
+
+def test_a_folder_named_like_the_public_host_does_not_take_it_over() -> None:
+    settings = RouteSettings(
+        edge=EDGE, certificate=Path("/x"), host_suffix="example.org", public_host="drafts.example.org"
+    )
+    target = Target(address=EDGE, kind=AddressKind.HOST)
+    drafts = DraftId("drafts")
+    assert host_of(drafts, "example.org") == settings.public_host
+    routers = routers_of(table_of({drafts: target, D1: target}), settings)
+    assert routers["draft-drafts"]["rule"] == "Host(`drafts.example.org`) && !Host(`drafts.example.org`)"
+    assert routers["draft-d1"]["rule"] == "Host(`d1.example.org`)"
+
+
+def test_hosts_come_before_every_path() -> None:
+    routers = routers_of(
+        table_of({D1: Target(address=EDGE, kind=AddressKind.HOST), DraftId("p"): Target(address=EDGE)})
+    )
+    of_hosts = {"draft-d1", "host-any", "host-events"}
+    lowest = min(int(str(routers[name]["priority"])) for name in of_hosts)
+    assert all(int(str(router["priority"])) < lowest for name, router in routers.items() if name not in of_hosts)
+
+
+def test_the_order_of_the_path_rules() -> None:
+    routers = routers_of(table_of({D1: Target(address=EDGE)}))
+    names = ["events", "image", "draft-d1", "stray", "drafts-any", "anything"]
+    assert sorted(names, key=lambda name: -int(str(routers[name]["priority"]))) == names
+    assert len({routers[name]["priority"] for name in names}) == len(names)
+
+
+def test_another_prefix_and_suffix_are_followed_everywhere() -> None:
+    settings = RouteSettings(edge=EDGE, certificate=Path("/x"), path_prefix="/p.x/d", host_suffix="a.example")
+    text = text_of(table_of({D1: Target(address=EDGE, strip="/p.x/d/d1")}), settings, MARK)
+    assert "/api/draft" not in text.split("\n")[1]
+    assert r"\\.localhost" not in text
+
+
+def test_a_routers_name_confirms_one_writing_of_one_table() -> None:
+    one, two = RouteTable(), table_of({D1: Target(address=None)})
+    assert len({table_router(table, mark) for table in (one, two) for mark in (MARK, new_mark())}) == 4
+
+
+def test_under_other_settings_a_route_must_be_handed_over_again() -> None:
+    table = table_of({D1: Target(address=EDGE), DraftId("h"): Target(address=EDGE, kind=AddressKind.HOST)})
+    text = text_of(table, SETTINGS, MARK)
+    moved = RouteSettings(edge=EDGE, certificate=SETTINGS.certificate, host_suffix="example.org")
+    assert [route.draft for route in table_in(text, moved).routes] == ["d1"]
+    assert not is_ours(text, moved)
+
+
+def test_a_new_edge_keeps_the_routes_and_needs_a_new_text() -> None:
+    text = text_of(table_of({D1: Target(address=EDGE)}), SETTINGS, MARK)
+    moved = RouteSettings(edge=Address("127.0.0.1", 9999), certificate=SETTINGS.certificate)
+    assert table_in(text, moved) == table_in(text, SETTINGS)
+    assert not is_ours(text, moved)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("draft-d1", "draft-d2"),
+        lambda text: text.replace(f"Mark {MARK}", "Mark zzzz"),
+        lambda text: text.replace(":8741", ":8742", 1),
+        lambda text: text.replace('["d1",', '["d1"],['),
+        lambda text: text.split("\n", 1)[1],
+        lambda text: text.split("\n", 1)[0],
+        lambda text: text[: len(text) // 2],
+        lambda _: "[" * 100_000,
+        lambda _: "",
+    ],
+)
+def test_a_spoilt_text_holds_no_route(spoil) -> None:
+    text = text_of(table_of({D1: Target(address=Address("127.0.0.1", 3001))}), SETTINGS, MARK)
+    spoilt = spoil(text)
+    assert spoilt != text
+    assert not is_ours(spoilt, SETTINGS)
+    if ":8742" not in spoilt:  # the edge's own address is no draft's route
+        assert table_in(spoilt, SETTINGS) == RouteTable()
