@@ -74,10 +74,11 @@ def read_regular(path: Path, *, limit: int) -> bytes:
         if path.is_symlink():
             raise NotRegular(f"{path.name} is a symbolic link") from error
         raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise NotRegular(f"{path.name} is no regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise NotRegular(f"{path.name} is no regular file")
         if status.st_size > limit:
             raise NotRegular(f"{path.name} has {status.st_size} bytes, at most {limit} are read")
         return file.read(limit + 1)

@@ -8,14 +8,17 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from drafterd.domain.errors import ConfigError
+import structlog
+
+from drafterd.domain.errors import ConfigError, DiskFull
 from drafterd.domain.model import Build, BuildStatus, Goal, Intent, Mend, Problem
 from drafterd.domain.names import DraftId, ReleaseId
+
+_log = structlog.get_logger(__name__)
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -78,15 +81,20 @@ class SqliteLedger:
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
             self._db.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+    def _must(self, statement: str, values: Sequence[object]) -> None:
+        """Write what must not be lost. Raises `DiskFull`."""
         try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise DiskFull(f"the ledger cannot be written: {error}", hint=f"free space for {self._path}") from error
+
+    def _may(self, statement: str, values: Sequence[object]) -> int | None:
+        """Write a line of history, whose loss must not end a build; the number of the row, or None."""
+        try:
+            return self._db.execute(statement, values).lastrowid
+        except sqlite3.OperationalError as error:
+            _log.error("ledger.failed", reason=str(error), hint=f"free space for {self._path}")
+            return None
 
     # What the operator asked
 
@@ -99,8 +107,8 @@ class SqliteLedger:
         return Intent(goal=Goal(row["goal"]), pinned=pinned, asked_at=row["asked_at"], stamp=row["stamp"])
 
     def set_intent(self, draft: DraftId, intent: Intent) -> None:
-        """Keep what the operator asked."""
-        self._db.execute(
+        """Keep what the operator asked. Raises `DiskFull`."""
+        self._must(
             "INSERT OR REPLACE INTO intents (draft, goal, pinned, asked_at, stamp) VALUES (?, ?, ?, ?, ?)",
             (draft, intent.goal, intent.pinned, intent.asked_at, intent.stamp),
         )
@@ -113,8 +121,8 @@ class SqliteLedger:
         return {ReleaseId(row["release"]): _problem_of(row["problem"]) for row in rows}
 
     def condemn(self, draft: DraftId, release: ReleaseId, problem: Problem) -> None:
-        """Keep that a release does not work."""
-        self._db.execute(
+        """Keep that a release does not work. Raises `DiskFull`."""
+        self._must(
             "INSERT OR REPLACE INTO verdicts (draft, release, problem) VALUES (?, ?, ?)",
             (draft, release, _text_of(problem)),
         )
@@ -132,8 +140,8 @@ class SqliteLedger:
         return tuple(_build_of(row) for row in rows)
 
     def save_build(self, build: Build) -> None:
-        """Insert or replace a build."""
-        self._db.execute(
+        """Insert or replace a build; on a full disk only this row of the history is lost."""
+        self._may(
             "INSERT OR REPLACE INTO builds (draft, number, key, status, step, created, started, finished, steps,"
             " repairs, problem, clean) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -155,14 +163,13 @@ class SqliteLedger:
     # History
 
     def record_event(self, draft: DraftId, kind: str, data: Mapping[str, object]) -> None:
-        """Add to the history; the oldest are dropped past a bound."""
-        with self._transaction():
-            cursor = self._db.execute(
-                "INSERT INTO events (at, draft, kind, data) VALUES (?, ?, ?, ?)",
-                (time.time(), draft, kind, json.dumps(dict(data))),
-            )
-            if cursor.lastrowid and cursor.lastrowid % 100 == 0:
-                self._db.execute("DELETE FROM events WHERE id <= ?", (cursor.lastrowid - EVENTS_KEPT,))
+        """Add to the history; the oldest are dropped past a bound, and new ones on a full disk."""
+        text = json.dumps(dict(data))
+        last = self._may(
+            "INSERT INTO events (at, draft, kind, data) VALUES (?, ?, ?, ?)", (time.time(), draft, kind, text)
+        )
+        if last and last % 100 == 0:
+            self._may("DELETE FROM events WHERE id <= ?", (last - EVENTS_KEPT,))
 
     def events(
         self, draft: DraftId | None = None, *, since: int = 0, limit: int = 100
@@ -178,12 +185,9 @@ class SqliteLedger:
         ]
 
     def discard(self, draft: DraftId, *, keep_intent: bool) -> None:
-        """Drop a draft's rows; its history stays."""
-        with self._transaction():
-            self._db.execute("DELETE FROM builds WHERE draft = ?", (draft,))
-            self._db.execute("DELETE FROM verdicts WHERE draft = ?", (draft,))
-            if not keep_intent:
-                self._db.execute("DELETE FROM intents WHERE draft = ?", (draft,))
+        """Drop a draft's rows, each by itself: it is repeated until all are gone. Its events stay."""
+        for table in ("builds", "verdicts") if keep_intent else ("builds", "verdicts", "intents"):
+            self._must(f"DELETE FROM {table} WHERE draft = ?", (draft,))  # noqa: S608 - the names are ours
 
 
 def _text_of(problem: Problem) -> str:

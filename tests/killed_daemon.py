@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from unittest import mock
 
 from drafterd import daemon
 from drafterd.config import Config
@@ -36,9 +37,11 @@ def main(moment, file):
         if moment == f"step:{build.step}" and build.status.value == "running":
             die()
 
-    Performer.perform = deadly_perform
-    SqliteLedger.save_build = deadly_save
-    asyncio.run(daemon.serve(Config.load(Path(file)), managed=True))
+    with (
+        mock.patch.object(Performer, "perform", deadly_perform),
+        mock.patch.object(SqliteLedger, "save_build", deadly_save),
+    ):
+        asyncio.run(daemon.serve(Config.load(Path(file)), managed=True))
 
 
 if __name__ == "__main__":

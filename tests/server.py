@@ -100,11 +100,18 @@ class Server:
         """What it printed."""
         return (self.root / "output.log").read_text()
 
-    async def stop(self) -> None:
-        """Ctrl-C, and wait for its end."""
-        if self.process is not None and self.process.returncode is None:
+    async def stop(self) -> int | None:
+        """Ctrl-C, and wait for its end; its exit code, or None if it was never started."""
+        if self.process is None:
+            return None
+        if self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
-            await asyncio.wait_for(self.process.wait(), 60)
+        return await asyncio.wait_for(self.process.wait(), 60)
+
+    async def ended(self) -> None:
+        """Wait until the daemon has died by itself."""
+        assert self.process is not None
+        await asyncio.wait_for(self.process.wait(), 60)
 
     async def kill(self) -> None:
         """`kill -9` of the daemon alone: supervisord, the proxy and the drafts live on."""
@@ -181,12 +188,13 @@ class Server:
             return report if report.get("state") in states and report.get("work") == "none" else None
 
         try:
-            return await eventually(reached, within=within, every=0.1)
+            found: dict[str, Any] = await eventually(reached, within=within, every=0.1)
         except AssertionError as error:
             report = await self.draft(draft)
             raise AssertionError(
                 f"{draft} is not {states}: {json.dumps(report, indent=1)}\n{self.output()[-6000:]}"
             ) from error
+        return found
 
 
 def node_server(text: str = "hello", **package: Any) -> dict[str, str]:

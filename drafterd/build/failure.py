@@ -125,8 +125,8 @@ _BUILD = (
     _Class(
         "build-failed",
         re.compile(r"JavaScript heap out of memory"),
-        "Node ran out of memory: make the build smaller, or raise `build.memory_max`",
-        Mend.CONFIG,
+        "Node ran out of memory: make the build smaller, or give the machine more memory",
+        Mend.MACHINE,
     ),
 )
 
@@ -163,7 +163,7 @@ def of_step(step: str, outcome: Outcome, lines: Sequence[str], *, root: Path, no
         found.code if found else f"{step}-failed",
         summary or ended,
         step=step,
-        hint=found.hint if found else "",
+        hint=found.hint if found else "mend what the log's last lines say; the changed source is built by itself",
         mend=found.mend if found else Mend.DRAFT,
         where=where,
         tail=shown,

@@ -44,14 +44,19 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    """Drop a folder, get a URL: hosts many AI-generated web apps on a server you own."""
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         check.version()
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Drop a folder, get a URL: hosts many AI-generated web apps on a server you own."""
 
 
 _PANELS = (

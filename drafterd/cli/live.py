@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -55,8 +55,7 @@ class Moment:
     def within(self, seconds: float | None) -> str:
         """The words with the step and the time that it has taken: `building (install, 12 s)`."""
         place = f"place {self.position}" if self.position else ""
-        settled = self.state is State.READY and self.work is Work.NONE
-        took = output.duration(seconds) if not settled and seconds is not None else ""
+        took = output.duration(seconds) if not _resting(self) and seconds is not None else ""
         inner = ", ".join(word for word in (self.step or place, took) if word)
         return f"{self.words} ({inner})" if inner else self.words
 
@@ -101,8 +100,7 @@ class Board:
         before = known.report
         if moment != known.moment:
             self._tell_moment(report, moment, before=(known.moment, now - known.since))
-            idle = known.moment.work is Work.NONE and known.moment.state in (State.READY, State.FAILED, State.PAUSED)
-            known.busy_since = now if idle else known.busy_since
+            known.busy_since = now if _resting(known.moment) else known.busy_since
             known.moment, known.since = moment, now
         known.report = report
         self._tell_result(report, before, now, known)
@@ -112,9 +110,10 @@ class Board:
         if self._known.pop(draft, None) is not None:
             self.tell(Text.assemble((draft, "bold"), "  removed"))
 
-    def known(self) -> frozenset[DraftId]:
-        """Every draft that is shown."""
-        return frozenset(self._known)
+    @property
+    def busy(self) -> bool:
+        """Whether a time that is shown goes on running."""
+        return any(not _resting(item.moment) for item in self._known.values())
 
     def _tell_moment(self, report: DraftReport, moment: Moment, *, before: tuple[Moment, float] | None) -> None:
         if not self.steps:
@@ -163,7 +162,9 @@ class Board:
 
 
 def _resting(moment: Moment) -> bool:
-    return moment.state is State.READY and moment.work is Work.NONE
+    """Whether nothing goes on that a person would wait for."""
+    still = (State.READY, State.FAILED, State.PAUSED, State.ASLEEP)
+    return moment.state in still and moment.work is Work.NONE
 
 
 def _same(one: Problem | None, other: Problem) -> bool:
@@ -196,19 +197,23 @@ async def _follow(
         board.see(report)
     while True:
         renew()
-        changed: set[DraftId] = set()
-        try:
-            async with asyncio.timeout(RENEW_EVERY):
-                changed.add(await changes.get())
-        except TimeoutError:
-            continue
-        while not changes.empty():
-            changed.add(changes.get_nowait())
+        changed = await _next_changes(changes, within=RENEW_EVERY if board.busy else None)
         for draft in sorted(changed):
             try:
                 board.see(control.draft(draft))
             except NotFound:
                 board.forget(draft)
+
+
+async def _next_changes(changes: "asyncio.Queue[DraftId]", *, within: float | None) -> set[DraftId]:
+    """The drafts that changed; none when nothing did within that time."""
+    changed: set[DraftId] = set()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            changed.add(await changes.get())
+    while not changes.empty():
+        changed.add(changes.get_nowait())
+    return changed
 
 
 @contextmanager

@@ -49,13 +49,13 @@ def logs(
     if build is None and (of_build or found["instance"] is None):
         build = _newest(found, asked=of_build)
     lines = _build_lines(client, draft, build, follow=follow) if build else _program_lines(client, draft, follow=follow)
-    for line in lines:
+    for line in map(output.clean, lines):
         if errors and not _ERROR.search(line):
             continue
         if as_json:
-            output.write_json({"draft": draft, "build": build, "line": output.clean(line)}, line=True)
+            output.write_json({"draft": draft, "build": build, "line": line}, line=True)
         else:
-            output.write(output.clean(line))
+            output.write(line)
 
 
 def _newest(draft: dict[str, Any], *, asked: bool) -> int:
@@ -154,5 +154,5 @@ def _from(client: Client, path: str, offset: int) -> tuple[bytes, int]:
         if answer.status == HTTPStatus.NOT_FOUND:
             return b"", 0
         if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return b"", min(offset, _size(client, path))
+            return b"", offset if _size(client, path) >= offset else 0
         return data, offset + len(data)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -51,9 +53,30 @@ def up(
     _preflight(settings)
     if sample:
         put_sample(settings.layout().drafts)
+    _end_like_ctrl_c()
     output.say(f"Drop a folder into {settings.layout().drafts}; Ctrl-C stops everything.")
     _serve(settings, managed=True, level=logging.INFO if verbose else logging.WARNING)
     output.say("Stopped.")
+
+
+def _end_like_ctrl_c() -> None:
+    """Let TERM, and a terminal that is closed, stop everything from the first moment; `nohup` still counts.
+
+    Once the daemon runs it takes the signals itself; while it starts, only an interruption unwinds.
+    """
+    terminals = [number for number in (sys.stdout.fileno(), sys.stderr.fileno()) if os.isatty(number)]
+
+    def end(number: int, _frame: object) -> None:
+        if number == signal.SIGHUP:
+            # What is said from now on cannot be seen, and must not fail.
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            for terminal in terminals:
+                os.dup2(nowhere, terminal)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 def run(config: ConfigFile = None) -> None:

@@ -3,7 +3,9 @@
 The docstring under a key is what `drafterd config schema` and the documentation print.
 """
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -26,6 +28,8 @@ PORT, NEXTAUTH_URL and AUTH_URL are facts of the host and come from the fixes.
 """
 
 _HTTP_PORT = 80
+_SOCKET_FOLDER_MAX = 70
+"""Bytes: a unix socket's path has room for about a hundred, its file name included."""
 
 
 def _default_env() -> dict[str, str | None]:
@@ -95,7 +99,7 @@ class BuildConfig(_Section):
     slots: values.Slots = None
     """Builds at once; `auto` is one per two cores."""
     timeout: values.PositiveDuration = 600.0
-    """Deadline of each step of a build."""
+    """Deadline of a whole build."""
     sandbox: values.SandboxWord = "auto"
     """How builds are confined; `auto` is the strongest that works here, and the status says which."""
 
@@ -158,7 +162,7 @@ class Config(_Section):
     state: values.FilePath = Path(".drafterd")
     """Releases, ledger, routes, caches (on a server /var/lib/drafterd)."""
     sockets: values.FilePath | None = None
-    """Sockets and lock; default `<state>/run` (on a server /run/drafterd)."""
+    """Sockets; default `<state>/run`, or a short one below /tmp where that is too long (on a server /run/drafterd)."""
     logs: values.FilePath | None = None
     """Logs of drafts; default `<state>/log` (on a server /var/log/drafterd)."""
     public_url: values.Origin = "http://localhost:8080"
@@ -245,7 +249,7 @@ class Config(_Section):
         return Layout(
             drafts=_absolute(self.drafts),
             state=state,
-            run=_absolute(self.sockets) if self.sockets else state / "run",
+            run=_absolute(self.sockets) if self.sockets else _socket_folder(state),
             logs=_absolute(self.logs) if self.logs else state / "log",
         )
 
@@ -299,6 +303,15 @@ class Config(_Section):
 
 def _local_url(listen: Address) -> str:
     return "http://localhost" if listen.port == _HTTP_PORT else f"http://localhost:{listen.port}"
+
+
+def _socket_folder(state: Path) -> Path:
+    """`<state>/run`, or a short folder of this state's own where that path is too long for a socket's."""
+    folder = state / "run"
+    if len(os.fsencode(folder)) <= _SOCKET_FOLDER_MAX:
+        return folder
+    mark = hashlib.blake2b(os.fsencode(state), digest_size=6).hexdigest()
+    return Path(tempfile.gettempdir()) / f"drafterd-{os.geteuid()}-{mark}"
 
 
 def _absolute(path: Path) -> Path:

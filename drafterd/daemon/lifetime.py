@@ -4,8 +4,9 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from typing import Any
 
 import sdnotify
 import structlog
@@ -29,6 +30,8 @@ from drafterd.web.listen import Listener
 
 HEALTH_EVERY = 10.0
 WATCHDOG_EVERY = 5.0
+AWAKE_MAX = 250
+"""More descriptors than so many drafts need would slow every start down: supervisord closes them one by one."""
 
 _log = structlog.get_logger(__name__)
 
@@ -47,8 +50,9 @@ async def serve(config: Config, *, managed: bool, started: Started | None = None
         DrafterdError: It cannot start: another daemon is there, a port is taken, a tool is missing.
     """
     layout = config.layout()
+    stop = asyncio.Event()
     prepare_folders(layout)
-    with single_instance(layout):
+    with single_instance(layout), _signals(stop):
         async with AsyncExitStack() as stack:
             keep_secret(config.nextauth_file)
             house = House(config)
@@ -58,7 +62,7 @@ async def serve(config: Config, *, managed: bool, started: Started | None = None
             url = await _listen(house, stack)
             supervisor = await _ensure_supervisor(house, stack, managed=managed)
             await house.publisher.adopt()
-            await _run(house, supervisor, started, url)
+            await _run(house, supervisor, started, url, stop)
 
 
 def prepare_folders(layout: Layout) -> None:
@@ -77,6 +81,11 @@ def prepare_folders(layout: Layout) -> None:
                 f"the folder {folder} cannot be used: {error.strerror}",
                 hint="make it writable for the daemon's user, or name another in the configuration",
             ) from error
+    if layout.run.stat().st_uid != os.geteuid():
+        raise ConfigError(
+            f"the folder {layout.run} belongs to somebody else",
+            hint="name another one with `sockets` in the configuration",
+        )
     for folder in (layout.state, layout.run, layout.state / "instances", layout.state / "drafts"):
         for left in swept(folder):
             _log.info("temporary.removed", path=str(left))
@@ -145,39 +154,37 @@ async def _ensure_supervisor(house: House, stack: AsyncExitStack, *, managed: bo
         programs["traefik"] = command(which("traefik"), static)
     awake = config.ports.last - config.ports.first + 1
     supervisor = ManagedSupervisord(
-        layout=layout, executable=which("supervisord"), programs=programs, max_awake=min(awake, 1000)
+        layout=layout, executable=which("supervisord"), programs=programs, max_awake=min(awake, AWAKE_MAX)
     )
     stack.push_async_callback(supervisor.stop)
     await supervisor.ensure()
     return supervisor
 
 
-async def _run(house: House, supervisor: ManagedSupervisord | None, started: Started | None, url: str) -> None:
-    """Run everything; one task that ends unexpectedly ends the daemon."""
-    stop = asyncio.Event()
-    with _signals(stop):
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(_forever(name, work))
-                for name, work in (
-                    ("builds", house.builds.run()),
-                    ("runtime", house.runtime.run()),
-                    ("watcher", house.watcher.run()),
-                    ("loop", house.loop.run()),
-                    ("publisher", house.publisher.run()),
-                    ("health", house.control.watch_health(HEALTH_EVERY)),
-                    ("watchdog", _feed_watchdog(house.loop)),
-                )
-            ]
-            if supervisor is not None:
-                running.append(tasks.create_task(_forever("supervisor", supervisor.watch())))
-            if started is not None:
-                running.append(tasks.create_task(_beside(started(house.control, url))))
-            _log.info("daemon.started", drafts=str(house.layout.drafts), version=__version__)
-            await stop.wait()
-            _log.info("daemon.stopping")
-            for task in running:
-                task.cancel()
+async def _run(
+    house: House, supervisor: ManagedSupervisord | None, started: Started | None, url: str, stop: asyncio.Event
+) -> None:
+    """Run everything until `stop`; one task that ends unexpectedly ends the daemon."""
+    works: dict[str, Coroutine[Any, Any, None]] = {
+        "builds": house.builds.run(),
+        "runtime": house.runtime.run(),
+        "watcher": house.watcher.run(),
+        "loop": house.loop.run(),
+        "publisher": house.publisher.run(),
+        "health": house.control.watch_health(HEALTH_EVERY),
+        "watchdog": _feed_watchdog(house.loop),
+    }
+    if supervisor is not None:
+        works["supervisor"] = supervisor.watch()
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(_forever(name, work), name=name) for name, work in works.items()]
+        if started is not None:
+            running.append(tasks.create_task(_beside(started(house.control, url))))
+        _log.info("daemon.started", drafts=str(house.layout.drafts), version=__version__)
+        await stop.wait()
+        _log.info("daemon.stopping")
+        for task in running:
+            task.cancel()
 
 
 async def _forever(name: str, work: Awaitable[None]) -> None:

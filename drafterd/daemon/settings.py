@@ -55,7 +55,7 @@ def _as_template(value: str, template: str | None) -> str:
     """Only values that stand in `env` are templates: an operator's secret is taken as it is."""
     if value == template or not any(mark in value for mark in _TEMPLATE_MARKS):
         return value
-    return f"{{% raw %}}{value}{{% endraw %}}"
+    return f"{{{{ {value!a} }}}}"
 
 
 def build_settings(config: Config) -> BuildSettings:

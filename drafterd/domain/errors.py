@@ -98,3 +98,11 @@ class PortsExhausted(DrafterdError):
     code = "ports-exhausted"
     retryable = True
     http_status = 503
+
+
+class DiskFull(DrafterdError):
+    """What was asked cannot be kept: the disk is full, or does not let us write."""
+
+    code = "disk-full"
+    retryable = True
+    http_status = 507

@@ -262,13 +262,26 @@ def wanted_target(view: View) -> Target | None:
         return Target(address=None, kind=view.address, base_path=release.base_path)
     instance = view.instance(release.id)
     if instance is None or instance.address is None or instance.id in view.restarting:
-        return None
+        return _bridge(view, release)
     # A restart after a crash keeps its route: the proxy shows the page meanwhile, and the first
     # answer is the draft's own.
     restarting = instance.status is InstanceStatus.STARTING and instance.address in view.routed
     if instance.status is InstanceStatus.READY or restarting:
         return Target(address=instance.address, strip=release.strip, kind=view.address, base_path=release.base_path)
-    return None
+    return _bridge(view, release)
+
+
+def _bridge(view: View, current: Release) -> Target | None:
+    """An older release that still answers serves on until the current one does.
+
+    A kill between a promotion and its route must not take the draft down.
+    """
+    answers = {
+        instance.address
+        for instance in view.instances
+        if instance.release != current.id and instance.status in (InstanceStatus.READY, InstanceStatus.STARTING)
+    }
+    return view.target if view.target is not None and view.target.address in answers else None
 
 
 def _route(view: View, _now: float, _rules: Rules) -> Iterator[Action | Again]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from drafterd.domain import plan
 from drafterd.domain.model import BuildStatus, Goal, Instance, InstanceStatus, Presence, Problem
-from drafterd.domain.names import release_number
+from drafterd.domain.names import ReleaseId, release_number
 from drafterd.domain.view import View
 
 
@@ -47,9 +47,13 @@ def work(view: View, rules: plan.Rules) -> Work:
     return next((word for word, matches in _WORK if matches(view, rules)), Work.NONE)
 
 
-def serving(view: View) -> bool:
-    """Whether visitors reach the draft: its current release answers, and the proxy knows the way."""
-    return plan.wanted_target(view) is not None and view.confirmed is not None
+def serving(view: View) -> ReleaseId | None:
+    """The release that visitors reach: it answers, and the proxy knows the way. Else None."""
+    if plan.wanted_target(view) is None or view.confirmed is None:
+        return None
+    if view.confirmed.address is None:
+        return view.current
+    return next((instance.release for instance in view.instances if instance.address == view.confirmed.address), None)
 
 
 def problem(view: View, rules: plan.Rules) -> Problem | None:
@@ -109,7 +113,7 @@ _Row = Callable[[View, plan.Rules], bool]
 _ROWS: tuple[tuple[State, _Row], ...] = (
     (State.REMOVING, lambda view, _: plan.removing(view)),
     (State.PAUSED, lambda view, _: view.intent.goal is Goal.PAUSE),
-    (State.READY, lambda view, _: serving(view)),
+    (State.READY, lambda view, _: serving(view) is not None),
     (State.QUEUED, lambda view, _: _out_of_ports(view)),
     (State.STARTING, lambda view, _: _current_starting(view)),
     (State.BUILDING, lambda view, _: _has_build(view, BuildStatus.RUNNING)),

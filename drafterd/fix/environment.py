@@ -8,7 +8,7 @@ from blake3 import blake3
 
 from drafterd import files
 from drafterd.domain.model import Site
-from drafterd.fix import env_files
+from drafterd.fix import env_files, package
 from drafterd.fix.folder import READ_LIMIT, Folder, beneath
 from drafterd.fix.settings import FixSettings
 
@@ -44,16 +44,18 @@ def author_digest(folder: Folder, values: Mapping[str, str]) -> str:
     return hasher.hexdigest(length=16)
 
 
-def owned(site: Site) -> dict[str, str]:
+def owned(site: Site, *, signs_in: bool) -> dict[str, str]:
     """The variables that are facts of the host.
 
     Under a path, next-auth 4 wants the whole path of its routes, Auth.js 5 the one without the prefix;
-    with less, next-auth's guard lets everybody in.
+    with less, next-auth's guard lets everybody in. A draft that does not sign people in uses
+    NEXTAUTH_URL as its own address.
     """
     path = bool(site.base_path)
+    routes = "/api/auth" if path and signs_in else ""
     return {
         "PORT": str(site.port),
-        "NEXTAUTH_URL": f"{site.origin}{site.base_path}/api/auth" if path else site.origin,
+        "NEXTAUTH_URL": f"{site.origin}{site.base_path}{routes}",
         "AUTH_URL": f"{site.origin}/api/auth" if path else site.origin,
     }
 
@@ -63,7 +65,7 @@ def merged(draft: str, site: Site, settings: FixSettings, root: Path, found: Map
 
     `found` are values that stand in the source only.
     """
-    facts = owned(site)
+    facts = owned(site, signs_in=_signs_in(root))
     url = f"{site.origin}{site.base_path}"
     operator = settings.render(draft=draft, port=site.port, url=url, path=site.base_path)
     author = {**found, **author_values(root, facts)}
@@ -72,6 +74,16 @@ def merged(draft: str, site: Site, settings: FixSettings, root: Path, found: Map
         if name not in values or not env_files.is_placeholder(value):
             values[name] = value
     return {name: value for name, value in {**values, **facts}.items() if value and _usable(name, value)}
+
+
+def _signs_in(root: Path) -> bool:
+    """Whether the draft depends on next-auth or Auth.js."""
+    data = read_beneath(root, package.NAME)
+    try:
+        names = package.parse(data).dependencies if data else {}
+    except package.BadPackage:
+        return False
+    return any(name == "next-auth" or name.startswith("@auth/") for name in names)
 
 
 def _usable(name: str, value: str) -> bool:

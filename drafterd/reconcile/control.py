@@ -211,9 +211,9 @@ class Control:
         return {build.draft: number for number, build in enumerate(waiting, start=1)}
 
     def _report(self, view: View, positions: Mapping[DraftId, int]) -> DraftReport:
-        serving = view.current if state.serving(view) else None
-        release = view.release(view.current)
-        static = release if release and release.static and serving else None
+        serving = state.serving(view)
+        release = view.release(serving)
+        static = release if release and release.static else None
         succeeded = next((build for build in view.builds if build.status is BuildStatus.SUCCEEDED), None)
         urls = self._addressing.urls(view.draft)
         instance = view.instance(view.current) or next(iter(view.instances), None)

@@ -16,7 +16,7 @@ from tests.server import FIXTURES, Server
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
 NEXT = "16"
-BUILD_TIME = 600
+BUILD_TIME = 240
 
 
 def create_next_app(toolchain, folder):
@@ -45,7 +45,7 @@ async def server(tmp_path_factory):
     create_next_app(Toolchain.find(root / "toolchain"), fresh)
     async with Server(root, drafts_config={"fresh-host": {"address": "host"}}) as server:
         server.drop_copy("node", FIXTURES / "node-server")
-        server.drop_copy("static", FIXTURES / "static")
+        server.drop_copy("files", FIXTURES / "static")
         server.drop_copy("hello", resources.folder("etc") / "sample")
         server.drop_copy("fresh", fresh)
         server.drop_copy("fresh-host", fresh)
@@ -106,7 +106,7 @@ async def test_a_node_server_without_dependencies(server, browser):
 
 async def test_a_static_folder(server, browser):
     async with browser.visit() as visit:
-        report = await opened(server, visit, "static")
+        report = await opened(server, visit, "files")
         assert await visit.page.inner_text("#answer") == "hello from a script"
         assert await visit.page.evaluate("document.querySelector('img').naturalWidth") == 8
         await visit.page.click("text=about")

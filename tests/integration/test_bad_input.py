@@ -45,9 +45,9 @@ ON_ANOTHER_PORT = "require('http').createServer((q, r) => r.end('x')).listen(+pr
 CASES = {
     "empty": ({}, "empty-folder", None),
     "broken-json": (
-        {"package.json": '{\n  "name": "x",\n  "scripts": {,}\n}'},
+        {"package.json": '{\n  "name": "x",\n  "scripts": {"start": node}\n}'},
         "bad-package-json",
-        "package.json:3:15",
+        "package.json:3:24",
     ),
     "nothing": ({"package.json": '{"name": "x"}', "notes.txt": "?"}, "unknown-kind", None),
     "fails": (with_build("console.error('Error: no such thing'); process.exit(3)"), "build-failed", None),
@@ -247,6 +247,5 @@ async def test_ctrl_c_leaves_nothing_running(tmp_path):
     async with Server(tmp_path) as server:
         server.drop("a", node_server())
         await server.until("a", "ready")
-        await server.stop()
-        assert server.process.returncode == 0
+        assert await server.stop() == 0
         await eventually(lambda: server.processes() == [], within=10)

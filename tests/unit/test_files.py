@@ -48,7 +48,8 @@ def test_links_pipes_and_giants_are_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 
     assert read_regular(tmp_path / "real", limit=10) == b"x" * 10
-    for name, limit in (("link", 100), ("pipe", 100), ("real", 9)):
+    (tmp_path / "folder").mkdir()
+    for name, limit in (("link", 100), ("pipe", 100), ("folder", 100), ("real", 9)):
         with pytest.raises(NotRegular):
             read_regular(tmp_path / name, limit=limit)
 

@@ -1,10 +1,11 @@
 """What was asked and what happened survives; a newer file is refused."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
-from drafterd.domain.errors import ConfigError
+from drafterd.domain.errors import ConfigError, DiskFull
 from drafterd.domain.model import BuildStatus, Goal, Intent, Problem
 from drafterd.domain.names import release_id
 from drafterd.ledger import MIGRATIONS, SqliteLedger
@@ -84,3 +85,18 @@ def test_an_older_file_is_copied_before_it_is_changed(path, monkeypatch):
     assert ledger._db.execute("SELECT name FROM sqlite_master WHERE name = 'later'").fetchone()
     assert path.with_name("drafterd.db.v1").exists()
     ledger.close()
+
+
+def test_on_a_full_disk_history_is_lost_and_wishes_are_refused(ledger):
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    long = replace(PROBLEM, summary="x" * 100_000)
+
+    ledger.save_build(a_build(1, problem=long))
+
+    assert ledger.builds(HELLO) == ()
+    with pytest.raises(DiskFull, match="full"):
+        ledger.condemn(HELLO, release_id(1), long)
+    ledger._db.execute("PRAGMA max_page_count = 100000")
+    ledger.save_build(a_build(1, problem=long))
+    assert ledger.builds(HELLO)[0].number == 1

@@ -21,7 +21,7 @@ class Watched:
 
     def __init__(self, root, known=(), stamps=None):
         self.root = root
-        self.changes = []
+        self.changes: list[DraftId] = []
         self.stamps = stamps or {}
         self.watcher = FolderWatcher(
             root, settle=SETTLE, known=known, settled_stamp=self.stamps.get, on_change=self.changes.append

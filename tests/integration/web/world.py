@@ -198,6 +198,8 @@ def _control(
         home_port=lambda _: 3001,
         ports_free=lambda: 998,
         sandbox="none",
+        restarting=set(),
+        usage=dict,
     )
     control.ready = True
     return control

@@ -1,12 +1,13 @@
 """What makes two builds equal."""
 
 from dataclasses import replace
+from typing import Any
 
 from drafterd.domain.capacity import build_slots
 from drafterd.domain.keys import build_key
 from tests.builders import a_record
 
-FACTS = {"base_path": "/api/draft/a", "node": "24.1.0", "public": {}, "settings": {}}
+FACTS: dict[str, Any] = {"base_path": "/api/draft/a", "node": "24.1.0", "public": {}, "settings": {}}
 
 
 def test_the_key_follows_what_changes_the_outcome():

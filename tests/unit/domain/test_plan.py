@@ -203,6 +203,21 @@ CASES = {
         (Stop(instance=I1),),
         None,
     ),
+    "an older release serves on until the current one answers": (
+        replace(
+            SWITCHED,
+            instances=(an_instance(1), an_instance(2, InstanceStatus.STARTING)),
+            target=a_target(1),
+            routed=frozenset({Address("127.0.0.1", 3001)}),
+        ),
+        (),
+        None,
+    ),
+    "also while the current one has no instance": (
+        replace(SWITCHED, instances=(an_instance(1),), target=a_target(1), routed=frozenset({a_target(1).address})),
+        (Start(release=R2),),
+        None,
+    ),
     "a static release is routed to the daemon": (
         a_live_view(releases=(a_release(1, argv=()),), instances=(), target=None),
         (Route(target=Target(address=None)),),

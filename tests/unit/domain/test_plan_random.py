@@ -184,8 +184,8 @@ class World:
     def cancel(self, draft, _):
         self.end(draft, BuildStatus.CANCELLED)
 
-    def end(self, draft, status, only=BuildStatus.active.fget):
-        draft.builds = [replace(build, status=status) if only(build.status) else build for build in draft.builds]
+    def end(self, draft, status, only=(BuildStatus.QUEUED, BuildStatus.RUNNING)):
+        draft.builds = [replace(build, status=status) if build.status in only else build for build in draft.builds]
 
     def start(self, draft, action):
         instance = instance_id(draft.name, action.release)
@@ -224,6 +224,10 @@ class World:
         draft.current = action.release
 
     def route(self, draft, action):
+        asked = self.asked.get(draft.name)
+        if action.target is None and asked is not None and draft.intent.goal is Goal.RUN:
+            answering = {i.address for i in draft.instances.values() if i.status is InstanceStatus.READY}
+            assert draft.presence is Presence.GONE or asked.address not in answering  # 1
         self.asked[draft.name] = action.target
 
     def prune(self, draft, action):
@@ -261,7 +265,7 @@ class World:
         self.asked = dict(self.confirmed)
         self.left = {}
         for draft in self.drafts.values():
-            self.end(draft, BuildStatus.INTERRUPTED, only=lambda status: status is BuildStatus.RUNNING)
+            self.end(draft, BuildStatus.INTERRUPTED, only=(BuildStatus.RUNNING,))
 
     # What happens by itself
 

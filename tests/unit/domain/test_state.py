@@ -8,6 +8,7 @@ from drafterd.domain import state
 from drafterd.domain.model import BuildStatus, Goal, InstanceStatus, Intent, Presence, Problem
 from drafterd.domain.names import release_id
 from drafterd.domain.plan import Rules
+from drafterd.domain.routing import Target
 from drafterd.domain.state import LEGAL_EDGES, State, Work
 from tests.builders import a_build, a_live_view, a_record, a_release, a_source, a_view, an_instance
 
@@ -36,7 +37,7 @@ CASES = {
     "ready": (a_live_view(), State.READY, Work.NONE),
     "answers, but the proxy does not know it yet": (a_live_view(confirmed=None), State.STARTING, Work.NONE),
     "ready, without a process": (
-        a_live_view(releases=(a_release(1, argv=()),), instances=()),
+        a_live_view(releases=(a_release(1, argv=()),), instances=(), confirmed=Target(address=None)),
         State.READY,
         Work.NONE,
     ),

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from drafterd.domain.errors import ConfigError
@@ -14,13 +16,23 @@ def values(tmp_path, files, site=PATH, found=None, **variables):
     return merged("d", site, FixSettings(variables=variables), folder(tmp_path / "d", files), found or {})
 
 
-def test_the_hosts_facts_by_path(tmp_path):
-    assert values(tmp_path, {".env.local": "PORT=1\nNEXTAUTH_URL=x\nAUTH_URL=y\n"}, NEXTAUTH_URL="z") == {
+@pytest.mark.parametrize("library", ["next-auth", "@auth/core"])
+def test_the_hosts_facts_by_path(tmp_path, library):
+    files = {
+        ".env.local": "PORT=1\nNEXTAUTH_URL=x\nAUTH_URL=y\n",
+        "package.json": json.dumps({"dependencies": {library: "1"}}),
+    }
+    assert values(tmp_path, files, NEXTAUTH_URL="z") == {
         "PORT": "3010",
         "NEXTAUTH_URL": "http://localhost:8080/api/draft/d/api/auth",
         "AUTH_URL": "http://localhost:8080/api/auth",
         "AUTH_TRUST_HOST": "true",
     }
+
+
+def test_a_draft_without_sign_in_finds_itself_at_nextauth_url(tmp_path):
+    got = values(tmp_path, {"package.json": "not json"})
+    assert got["NEXTAUTH_URL"] == "http://localhost:8080/api/draft/d"
 
 
 def test_the_hosts_facts_by_host(tmp_path):

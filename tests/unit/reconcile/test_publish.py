@@ -31,20 +31,22 @@ class MemoryProxy:
             raise ProxyRejected("no", hint="later")
         self.tables.append(table)
 
+    async def alive(self):
+        return not self.refuses
+
     async def observe(self):
         return self.tables[-1]
 
 
 @contextlib.asynccontextmanager
 async def publishing(proxy, known=(A, B), clock=lambda: 100.0):
-    changed = []
+    changed: list[DraftId] = []
     publisher = Publisher(proxy, on_change=changed.append, on_published=lambda _: None, clock=clock)
-    publisher.changed = changed
     await publisher.adopt()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(publisher.run())
         publisher.open(known)
-        yield publisher
+        yield publisher, changed
         task.cancel()
 
 
@@ -55,18 +57,18 @@ def impatient(monkeypatch):
 
 async def test_many_wishes_become_one_table():
     proxy = MemoryProxy()
-    async with publishing(proxy) as publisher:
+    async with publishing(proxy) as (publisher, changed):
         await eventually(lambda: len(proxy.tables) == 2)
         publisher.route(A, ONE)
         publisher.route(B, TWO)
         await eventually(lambda: publisher.confirmed == table_of({A: ONE, B: TWO}))
         assert len(proxy.tables) == 3
-        assert set(publisher.changed) == {A, B}
+        assert set(changed) == {A, B}
 
 
 async def test_what_an_earlier_daemon_left_is_adopted_and_unknown_drafts_dropped():
     proxy = MemoryProxy(table_of({A: ONE, B: TWO}))
-    async with publishing(proxy, known=(A,)) as publisher:
+    async with publishing(proxy, known=(A,)) as (publisher, _):
         assert publisher.target(A) == ONE
         await eventually(lambda: publisher.confirmed == table_of({A: ONE}))
 
@@ -82,7 +84,7 @@ async def test_nothing_is_published_before_every_draft_was_looked_at():
 
 async def test_an_address_counts_as_routed_until_a_table_without_it_is_confirmed():
     proxy = MemoryProxy()
-    async with publishing(proxy) as publisher:
+    async with publishing(proxy) as (publisher, _):
         publisher.route(A, ONE)
         assert ONE.address in publisher.routed()
         await eventually(lambda: publisher.confirmed.routes)
@@ -99,7 +101,7 @@ async def test_an_address_counts_as_routed_until_a_table_without_it_is_confirmed
 async def test_when_an_address_left_is_known_of_those_that_were_routed():
     proxy = MemoryProxy()
     old, new = an_instance(1, since=200.0), an_instance(2, since=200.0)
-    async with publishing(proxy) as publisher:
+    async with publishing(proxy) as (publisher, _):
         publisher.route(A, ONE)
         await eventually(lambda: publisher.confirmed.routes)
         publisher.route(A, TWO)
