@@ -24,7 +24,7 @@ from drafterd.domain.addressing import Addressing
 from drafterd.domain.errors import NotFound
 from drafterd.domain.interfaces import Builds, Drafts, Fixes, Ledger, Ports, Runtime
 from drafterd.domain.model import Address, Goal, InstanceSpec, Intent, Limits, Presence, Release
-from drafterd.domain.names import DraftId, InstanceId, instance_id
+from drafterd.domain.names import DraftId, InstanceId, ReleaseId, instance_id
 from drafterd.domain.view import View
 from drafterd.reconcile.publish import Publisher
 
@@ -160,6 +160,7 @@ class Performer:
         self._publisher.route(view.draft, action.target)
 
     async def _prune(self, view: View, action: Prune) -> None:
+        self._drop_log(view.draft, action.release)
         await self._builds.prune(view.draft, action.release)
 
     async def _revive(self, view: View, _action: Revive) -> None:
@@ -170,7 +171,15 @@ class Performer:
         self._fixes.discard(view.draft)
         self._ports.discard(view.draft)
         self._ledger.discard(view.draft, keep_intent=not gone)
+        for release in view.releases:
+            self._drop_log(view.draft, release.id)
         await self._builds.discard(view.draft)
         if gone:
             self._drafts.forget(view.draft)
         _log.info("draft.removed", draft=view.draft)
+
+    def _drop_log(self, draft: DraftId, release: ReleaseId) -> None:
+        """Delete what the release's server printed, rotated parts too."""
+        log = self._runtime.log_path(instance_id(draft, release))
+        for part in log.parent.glob(f"{log.name}*"):
+            part.unlink(missing_ok=True)

@@ -50,6 +50,7 @@ class Publisher:
         self._wake = asyncio.Event()
         self._opened = asyncio.Event()
         self._started_at = clock()
+        self._verified = False
         self.problem: Problem | None = None
 
     async def adopt(self) -> None:
@@ -68,8 +69,8 @@ class Publisher:
 
     @property
     def confirmed(self) -> RouteTable:
-        """The newest table that the proxy has."""
-        return self._confirmed
+        """The newest table that the proxy has; an adopted one counts once the proxy has shown it."""
+        return self._confirmed if self._verified else RouteTable()
 
     def target(self, draft: DraftId) -> Target | None:
         """What was last asked for a draft."""
@@ -138,7 +139,7 @@ class Publisher:
         await asyncio.sleep(COALESCE)
 
     async def _publish(self, wanted: RouteTable) -> bool:
-        changed = wanted != self._confirmed
+        changed = wanted != self._confirmed or not self._verified
         self._pending = wanted
         begun = time.monotonic()
         try:
@@ -148,6 +149,10 @@ class Publisher:
             return False
         seconds = time.monotonic() - begun
         before, self._confirmed, self._pending, self.problem = self._confirmed, wanted, None, None
+        if not self._verified:
+            self._verified = True
+            for route in wanted.routes:
+                self._on_change(route.draft)
         if changed:
             self._on_published(seconds)
             _log.info("route.published", routes=len(wanted.routes), seconds=round(seconds, 3))
