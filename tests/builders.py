@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-import socket
+import itertools
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from drafterd.domain.model import (
 from drafterd.domain.names import DraftId, instance_id, release_id
 from drafterd.domain.routing import Target
 from drafterd.domain.view import View
+from drafterd.leases import is_free
 
 
 async def eventually(condition: Callable[[], Any], *, within: float = 10.0, every: float = 0.02) -> Any:
@@ -39,16 +41,18 @@ async def eventually(condition: Callable[[], Any], *, within: float = 10.0, ever
         await asyncio.sleep(every)
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody holds right now, below the ephemeral range."""
-    for port in range(21000 + (time.time_ns() // 1000) % 8000, 32000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.cycle(range(20000 + _WORKER % 4 * 3000, 20000 + _WORKER % 4 * 3000 + 2900))
+for _ in range(os.getpid() % 29 * 100):
+    next(_ports)
+
+
+def free_port(count: int = 1) -> int:
+    """The first of `count` ports in a row that nobody holds and that no other test is given."""
+    while True:
+        ports = list(itertools.islice(_ports, count))
+        if ports[-1] - ports[0] == count - 1 and all(map(is_free, ports)):
+            return ports[0]
 
 
 HELLO = DraftId("hello")

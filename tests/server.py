@@ -34,7 +34,7 @@ class Server:
         self.drafts = root / "drafts"
         self.state = root / "state"
         self.sockets = Path(tempfile.mkdtemp(prefix="drafterd-"))  # a socket's path must be short
-        first = free_port()
+        first = free_port(70)
         ports = [first + offset for offset in range(4)]
         self.public = f"http://localhost:{ports[0]}"
         self.proxy = f"http://127.0.0.1:{ports[0]}"

@@ -21,7 +21,7 @@ def layout(tmp_path):
 
 @pytest.fixture
 def first():
-    return free_port()
+    return free_port(52)
 
 
 def test_home_ports_count_up_and_are_kept_in_files(layout, first):

@@ -127,9 +127,9 @@ def test_up_says_at_once_what_it_lacks(monkeypatch, tmp_path, listeners):
 
 
 def test_up_on_the_state_of_a_living_daemon_is_refused(monkeypatch, tmp_path, listeners):
-    run = tmp_path / ".drafterd/run"
-    run.mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
+    run = Config.load(None, environ={}).layout().run
+    run.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as daemon:
         daemon.bind(str(run / "drafterd.sock"))
         daemon.listen()

@@ -90,7 +90,7 @@ async def test_without_a_terminal_it_prints_lines_and_the_url_as_the_only_result
     assert "\x1b" not in said
     assert "The dashboard: http://127.0.0.1:" in said
     assert re.search(r"^page  live", said, re.MULTILINE)
-    assert "Traceback" not in said
+    assert "Traceback" not in said, said
     await eventually(lambda: not left_of(folder))
 
 

@@ -54,6 +54,7 @@ def static(world, name, root, *, fallback=""):
         releases=(release,),
         current=release_id(1),
         target=dataclasses.replace(a_target(1), address=None),
+        confirmed=dataclasses.replace(a_target(1), address=None),
     )
 
 

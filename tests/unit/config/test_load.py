@@ -192,7 +192,7 @@ def test_every_fault_has_its_line_and_its_source(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path):
     assert problems(tmp_path / "none.yaml") == [f"{tmp_path / 'none.yaml'}: cannot be read: No such file or directory"]
-    assert problems(tmp_path) == [f"{tmp_path}: cannot be read: Is a directory"]
+    assert problems(tmp_path) == [f"{tmp_path}: cannot be read: {tmp_path.name} is no regular file"]
     (tmp_path / "bytes.yaml").write_bytes(b"a: \xff")
     assert problems(tmp_path / "bytes.yaml") == [f"{tmp_path / 'bytes.yaml'}: is not UTF-8 text (byte 3)"]
 

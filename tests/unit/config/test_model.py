@@ -1,5 +1,7 @@
 """What the loaded configuration answers: folders, addresses, variables, masks."""
 
+import os
+
 import pytest
 
 from drafterd.config import Config, keep_secret
@@ -21,17 +23,24 @@ def test_the_layout_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     layout = load().layout()
     assert layout.drafts == tmp_path / ".drafts"
-    assert layout.run == tmp_path / ".drafterd/run"
     assert layout.logs == tmp_path / ".drafterd/log"
     elsewhere = load(sockets="/run/drafterd", logs="log").layout()
     assert str(elsewhere.run) == "/run/drafterd"
     assert elsewhere.logs == tmp_path / "log"
 
 
-def test_sockets_and_token_lie_where_they_are_told_to(tmp_path):
-    config = load(state=str(tmp_path / "s"), drafts=str(tmp_path / "d"))
-    assert config.api_socket == tmp_path / "s/run/drafterd.sock"
-    assert config.token_file == tmp_path / "s/token"
+def test_a_socket_always_has_a_path_that_is_short_enough():
+    deep = [load(state=f"/srv/{name * 100}").layout().run for name in "ab"]
+    assert len(set(deep)) == 2
+    for folder in deep:
+        assert len(str(folder / "supervisor" / "events.sock")) < 100
+        assert str(os.geteuid()) in folder.name
+
+
+def test_sockets_and_token_lie_where_they_are_told_to():
+    config = load(state="/var/s", drafts="/var/d")
+    assert str(config.api_socket) == "/var/s/run/drafterd.sock"
+    assert str(config.token_file) == "/var/s/token"
     own = load(**{"api.socket": "/run/x.sock", "runtime.socket": "/run/y.sock", "api.token_file": "/etc/t"})
     assert [str(own.api_socket), str(own.supervisor_socket), str(own.token_file)] == [
         "/run/x.sock",

@@ -214,7 +214,9 @@ CASES = {
         None,
     ),
     "also while the current one has no instance": (
-        replace(SWITCHED, instances=(an_instance(1),), target=a_target(1), routed=frozenset({a_target(1).address})),
+        replace(
+            SWITCHED, instances=(an_instance(1),), target=a_target(1), routed=frozenset({Address("127.0.0.1", 3001)})
+        ),
         (Start(release=R2),),
         None,
     ),
