@@ -23,7 +23,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
 
     `sync=False` leaves the flush to the system, for files that can be made again.
     """
-    temporary = path.with_name(f"{TEMPORARY}{path.name[:100]}.{os.getpid()}.{os.urandom(4).hex()}")
+    temporary = _temporary(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -40,6 +40,15 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
         sync_folder(path.parent)
 
 
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{TEMPORARY}{path.name[:100]}{_own()}{os.urandom(4).hex()}")
+
+
+def _own() -> str:
+    """What the names of this process's temporary files hold."""
+    return f".{os.getpid()}."
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -51,7 +60,7 @@ def sync_folder(folder: Path) -> None:
 
 def replace_link(link: Path, target: str) -> None:
     """Point the symbolic link `link` at `target` in one step."""
-    temporary = link.with_name(f"{TEMPORARY}{link.name}.{os.urandom(4).hex()}")
+    temporary = _temporary(link)
     temporary.symlink_to(target)
     try:
         temporary.replace(link)
@@ -102,10 +111,13 @@ def _make_writable(path: Path) -> None:
 
 
 def swept(folder: Path) -> Iterator[Path]:
-    """Delete temporary files that a kill left directly in `folder`, and name them."""
+    """Delete temporary files that a kill left directly in `folder`, and name them.
+
+    Those of this process are being written right now.
+    """
     if not folder.is_dir():
         return
     for entry in list(folder.iterdir()):
-        if entry.name.startswith(TEMPORARY):
+        if entry.name.startswith(TEMPORARY) and _own() not in entry.name:
             remove_tree(entry)
             yield entry

@@ -27,7 +27,7 @@ class View:
         builds: Newest first, a bounded number of them.
         bad: Releases that were tried and do not work, with the reason.
         current: The release that should serve: it has been ready once.
-        routed: Addresses that the proxy's confirmed table, or one on its way, names.
+        routed: Addresses of its instances that the proxy's confirmed table, or one on its way, names.
         unrouted_since: When an instance's address left the proxy's table; no entry: it never
             was in it.
         target: What was last asked of the proxy for this draft.

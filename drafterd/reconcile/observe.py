@@ -85,7 +85,7 @@ class Observer:
             bad=self._ledger.bad(draft),
             current=self._builds.current(draft),
             instances=found,
-            routed=self._publisher.routed() if found else frozenset(),
+            routed=self._publisher.routed(found),
             unrouted_since=self._publisher.unrouted_since(found),
             target=self._publisher.target(draft),
             restarting=frozenset(self._restarting & {instance.id for instance in found}),

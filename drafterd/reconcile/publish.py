@@ -20,6 +20,8 @@ COALESCE = 0.02
 VERIFY_EVERY = 5.0
 RETRY = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
 
+_Parts = tuple[RouteTable, RouteTable | None, Mapping[DraftId, Target | None]]
+
 _log = structlog.get_logger(__name__)
 
 
@@ -43,9 +45,10 @@ class Publisher:
         self._on_change = on_change
         self._on_published = on_published
         self._clock = clock
-        self._targets: dict[DraftId, Target | None] = {}
+        self._targets: Mapping[DraftId, Target | None] = {}
         self._confirmed = RouteTable()
         self._pending: RouteTable | None = None
+        self._named_by: tuple[_Parts, frozenset[Address]] | None = None
         self._left: dict[Address, float] = {}
         self._wake = asyncio.Event()
         self._opened = asyncio.Event()
@@ -80,17 +83,26 @@ class Publisher:
         """Ask for a draft's route; published soon after."""
         if self._targets.get(draft) == target:
             return
-        if target is None:
-            self._targets.pop(draft, None)
-        else:
-            self._targets[draft] = target
+        # A new mapping, never a changed one: `_named` goes by that.
+        others = {name: other for name, other in self._targets.items() if name != draft}
+        self._targets = others if target is None else {**others, draft: target}
         self._wake.set()
 
-    def routed(self) -> frozenset[Address]:
-        """Addresses that the confirmed table, one on its way, or the next one names."""
-        pending = self._pending.addresses if self._pending else frozenset()
-        asked = frozenset(target.address for target in self._targets.values() if target and target.address)
-        return self._confirmed.addresses | pending | asked
+    def routed(self, instances: Iterable[Instance]) -> frozenset[Address]:
+        """Those addresses of the instances that the confirmed table, one on its way, or the next one names."""
+        named = self._named()
+        return frozenset(
+            instance.address for instance in instances if instance.address is not None and instance.address in named
+        )
+
+    def _named(self) -> frozenset[Address]:
+        """Every address that is named; found anew only when one of the parts is another object."""
+        parts = (self._confirmed, self._pending, self._targets)
+        if self._named_by is None or any(new is not old for new, old in zip(parts, self._named_by[0], strict=True)):
+            pending = self._pending.addresses if self._pending else frozenset()
+            asked = frozenset(target.address for target in self._targets.values() if target and target.address)
+            self._named_by = (parts, self._confirmed.addresses | pending | asked)
+        return self._named_by[1]
 
     def unrouted_since(self, instances: Iterable[Instance]) -> Mapping[InstanceId, float]:
         """When the address of each instance left the table; none for those that were never in it.

@@ -6,6 +6,7 @@ is ever watched: a `node_modules` would drown us (docs/decisions).
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -297,11 +298,12 @@ class _Hints(FileSystemEventHandler):
 def _folders(root: Path) -> list[str] | None:
     """The names of the folders in `root`, or None when it cannot be read."""
     try:
-        return sorted(
-            entry.name
-            for entry in root.iterdir()
-            if not entry.name.startswith(".") and (entry.is_dir() or entry.is_symlink())
-        )
+        with os.scandir(root) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if not entry.name.startswith(".") and (entry.is_symlink() or entry.is_dir())
+            )
     except OSError as error:
         _log.error("watch.failed", reason=str(error), hint="give the daemon's user the right to read the folder")
         return None

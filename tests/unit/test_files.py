@@ -79,7 +79,9 @@ def test_deletion_follows_no_link_and_is_repeatable(tmp_path):
 
 
 def test_what_a_kill_left_is_swept(tmp_path):
-    (tmp_path / f"{TEMPORARY}x.1").write_text("half")
+    (tmp_path / f"{TEMPORARY}x.1.ab").write_text("half")
+    being_written = tmp_path / f"{TEMPORARY}x.{os.getpid()}.ab"
+    being_written.write_text("half")
     (tmp_path / "whole").write_text("x")
     assert len(list(swept(tmp_path))) == 1
-    assert [entry.name for entry in tmp_path.iterdir()] == ["whole"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([being_written.name, "whole"])
