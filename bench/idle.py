@@ -121,14 +121,13 @@ async def timed_passes(config: Config) -> list[float]:
         house = House(config)
         try:
             await house.publisher.adopt()
-            tasks = [asyncio.create_task(work) for work in (house.runtime.run(), house.loop.run())]
-            try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(work) for work in (house.runtime.run(), house.loop.run())]
                 await eventually(lambda: all_idle(house), within=DEADLINE, every=0.5)
-                return [await one_pass(house) for _ in range(PASSES)]
-            finally:
-                for task in tasks:
+                passes = [await one_pass(house) for _ in range(PASSES)]
+                for task in running:
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            return passes
         finally:
             await house.proxy.close()
             house.close()
@@ -146,6 +145,5 @@ async def one_pass(house: House) -> float:
     known, turns, begun = house.watcher.known(), house.loop.turns, time.perf_counter()
     for draft in known:
         house.queue.add(draft)
-    while house.loop.turns < turns + DRAFTS:
-        await asyncio.sleep(0.0005)
+    await eventually(lambda: house.loop.turns >= turns + DRAFTS, every=0.0005)
     return time.perf_counter() - begun

@@ -79,8 +79,10 @@ class PortLeases:
         self._instances.pop(instance, None)
 
     def discard(self, draft: DraftId) -> None:
-        """Give the home port back."""
+        """Give the home port back, and what instances that never came to be still hold."""
         self._homes.pop(draft, None)
+        for instance in [name for name in self._instances if name.rpartition(".")[0] == draft]:
+            del self._instances[instance]
         self._layout.home_port(draft).unlink(missing_ok=True)
 
 

@@ -45,6 +45,8 @@ MIGRATIONS: tuple[str, ...] = (
 """Forward only; a copy of the file is kept before an old one is changed."""
 
 EVENTS_KEPT = 10_000
+BUILDS_KEPT = 1000
+"""Per draft; people see at most `keep.builds` of them."""
 
 
 class SqliteLedger:
@@ -56,43 +58,60 @@ class SqliteLedger:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA busy_timeout=5000")
-        self._migrate()
+        try:
+            self._db = self._open()
+        except sqlite3.OperationalError as error:
+            raise ConfigError(f"{path} cannot be opened: {error}", hint="look at its rights and at the disk") from error
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+            path.rename(aside)
+            _log.error("ledger.damaged", reason=str(error), kept=str(aside), hint="history, pauses and pins are lost")
+            self._db = self._open()
         path.chmod(0o600)
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA busy_timeout=5000")
+            _check(db)
+            self._migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def close(self) -> None:
         """Close the file; what was written stays."""
         self._db.close()
 
-    def _migrate(self) -> None:
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version > len(MIGRATIONS):
             raise ConfigError(
                 f"{self._path} was written by a newer drafterd (version {version}, this one knows {len(MIGRATIONS)})",
                 hint="start the newer drafterd, or restore the copy that the upgrade left beside the file",
             )
         if 0 < version < len(MIGRATIONS):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.v{version}"))
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            self._db.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
+            db.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
 
     def _must(self, statement: str, values: Sequence[object]) -> None:
         """Write what must not be lost. Raises `DiskFull`."""
         try:
             self._db.execute(statement, values)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise DiskFull(f"the ledger cannot be written: {error}", hint=f"free space for {self._path}") from error
 
     def _may(self, statement: str, values: Sequence[object]) -> int | None:
         """Write a line of history, whose loss must not end a build; the number of the row, or None."""
         try:
             return self._db.execute(statement, values).lastrowid
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             _log.error("ledger.failed", reason=str(error), hint=f"free space for {self._path}")
             return None
 
@@ -159,6 +178,7 @@ class SqliteLedger:
                 int(build.clean),
             ),
         )
+        self._may("DELETE FROM builds WHERE draft = ? AND number <= ?", (build.draft, build.number - BUILDS_KEPT))
 
     # History
 
@@ -188,6 +208,12 @@ class SqliteLedger:
         """Drop a draft's rows, each by itself: it is repeated until all are gone. Its events stay."""
         for table in ("builds", "verdicts") if keep_intent else ("builds", "verdicts", "intents"):
             self._must(f"DELETE FROM {table} WHERE draft = ?", (draft,))  # noqa: S608 - the names are ours
+
+
+def _check(db: sqlite3.Connection) -> None:
+    said = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if said != "ok":
+        raise sqlite3.DatabaseError(said)
 
 
 def _text_of(problem: Problem) -> str:

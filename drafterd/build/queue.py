@@ -250,6 +250,12 @@ class BuildQueue:
         build = active.build
         try:
             order = self._order(build.draft)
+        except OSError as error:
+            retry = self._settings.retry_after
+            problem = failure.of_system(error, steps.SNAPSHOT, now=self._clock(), retry=retry).problem
+            ended = replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem)
+            self._set(active, ended)
+            return None
         except DrafterdError as error:
             problem = failure.failed(error.code, error.summary, step=steps.SNAPSHOT, hint=error.hint).problem
             ended = replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem)
@@ -279,7 +285,8 @@ class BuildQueue:
 
     def _unfinished(self, active: _Active) -> Build:
         """How a cancelled build is recorded: somebody ended it, or the daemon stops."""
-        status = BuildStatus.CANCELLED if active.ending else BuildStatus.INTERRUPTED
+        # A daemon that is stopped in order owes the build no blame: it is asked for again at the next start.
+        status = BuildStatus.CANCELLED
         return replace(active.build, status=status, finished=self._clock(), problem=active.problem)
 
     def _drop(self, draft: DraftId, problem: Problem | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -51,8 +52,10 @@ async def serve(config: Config, *, managed: bool, started: Started | None = None
     """
     layout = config.layout()
     stop = asyncio.Event()
-    prepare_folders(layout)
+    _raise_descriptors()
+    make_folders(layout)
     with single_instance(layout), _signals(stop):
+        sweep_folders(layout)
         async with AsyncExitStack() as stack:
             keep_secret(config.nextauth_file)
             house = House(config)
@@ -65,8 +68,14 @@ async def serve(config: Config, *, managed: bool, started: Started | None = None
             await _run(house, supervisor, started, url, stop)
 
 
-def prepare_folders(layout: Layout) -> None:
-    """Make the folders that are not there, and sweep what a kill left in them.
+def _raise_descriptors() -> None:
+    """Visitors hold descriptors: take all that the system gives us."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def make_folders(layout: Layout) -> None:
+    """Make the folders that are not there.
 
     Raises:
         ConfigError: One of them cannot be made or written to.
@@ -86,7 +95,11 @@ def prepare_folders(layout: Layout) -> None:
             f"the folder {layout.run} belongs to somebody else",
             hint="name another one with `sockets` in the configuration",
         )
-    for folder in (layout.state, layout.run, layout.state / "instances", layout.state / "drafts"):
+
+
+def sweep_folders(layout: Layout) -> None:
+    """Delete what a kill left half-written. Only the one daemon that holds the lock may do so."""
+    for folder in (layout.drafts, layout.state, layout.run, layout.state / "instances", layout.state / "drafts"):
         for left in swept(folder):
             _log.info("temporary.removed", path=str(left))
 

@@ -27,6 +27,11 @@ from drafterd.domain.routing import RouteTable
 class Drafts(Protocol):
     """The watched folder."""
 
+    @property
+    def problem(self) -> Problem | None:
+        """Why the folder cannot be read, or None."""
+        ...
+
     def known(self) -> Iterable[DraftId]:
         """Every draft that has a folder, or had one since the start."""
         ...

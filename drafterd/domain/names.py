@@ -24,6 +24,8 @@ RESERVED = frozenset({"_drafterd", "_next", "api", "static", "health", "metrics"
 _DRAFT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}", re.ASCII)
 _RELEASE = re.compile(r"r[1-9][0-9]{0,8}", re.ASCII)
 _LABEL_LENGTH = 54
+_LOOKS_MENDED = re.compile(r"(^|-)[0-9a-f]{7}$")
+"""An id that ends like a mended label gets a hash too, or it could claim a neighbour's host."""
 _HASH_LENGTH = 7
 _SHOWN = 40
 
@@ -94,6 +96,6 @@ def host_label(draft: DraftId, fingerprint: str) -> str:
     differ only in what a label cannot show (case, `_`, length).
     """
     label = draft.lower().replace("_", "-").strip("-")[:_LABEL_LENGTH].rstrip("-")
-    if label == draft:
+    if label == draft and not _LOOKS_MENDED.search(label):
         return label
     return f"{label}-{fingerprint[:_HASH_LENGTH]}".lstrip("-")

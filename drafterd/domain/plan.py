@@ -303,7 +303,9 @@ def _stop(view: View, instance: Instance, now: float, rules: Rules) -> Iterator[
     if instance.address is not None and instance.address in view.routed:
         return  # the confirmation of a table without it brings us here again
     left = view.unrouted_since.get(instance.id)
-    rest = 0.0 if left is None or instance.status is InstanceStatus.FAILED else left + rules.drain - now
+    # While a restart lasts nothing else can answer: it does not wait for long visits.
+    at_once = left is None or instance.status is InstanceStatus.FAILED or instance.id in view.restarting
+    rest = 0.0 if at_once or left is None else left + rules.drain - now
     if rest > 0:
         yield Again(rest, "draining")
     else:

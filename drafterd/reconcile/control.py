@@ -4,6 +4,7 @@ Apart, because the API, the pages and `drafterd up` see nothing else of the hous
 """
 
 import asyncio
+import os
 import shutil
 import time
 from collections import Counter
@@ -25,11 +26,12 @@ from drafterd.domain.report import Check, DraftReport, StatusReport
 from drafterd.domain.routing import RouteTable
 from drafterd.domain.state import State, Work
 from drafterd.domain.view import View
-from drafterd.files import remove_tree
+from drafterd.files import TEMPORARY, remove_tree
 from drafterd.layout import Layout
 from drafterd.metrics import Metrics
 from drafterd.reconcile.publish import Publisher
 from drafterd.reconcile.queue import WorkQueue
+from drafterd.reconcile.report import report_of, shown_instance
 
 SUBSCRIBER_MAX = 1000
 
@@ -121,7 +123,7 @@ class Control:
             proxy=checks[1],
             runtime=checks[0],
             ready=self.ready,
-            problems=tuple(problem for problem in (self._publisher.problem,) if problem),
+            problems=tuple(problem for problem in (self._drafts.problem, self._publisher.problem) if problem),
             rejected=self._drafts.rejected(),
             memory={"total": memory.total, "available": memory.available},
             disk={"total": disk.total, "free": disk.free},
@@ -152,7 +154,8 @@ class Control:
         """Ask for the health now and then, so that the status page can tell it at once."""
         while True:
             await self.health()
-            self._usage = await asyncio.to_thread(self._measure)
+            with suppress(OSError):  # out of descriptors: the figures wait, the daemon lives
+                self._usage = await asyncio.to_thread(self._measure)
             await asyncio.sleep(every)
 
     def metrics(self) -> bytes:
@@ -211,34 +214,13 @@ class Control:
         return {build.draft: number for number, build in enumerate(waiting, start=1)}
 
     def _report(self, view: View, positions: Mapping[DraftId, int]) -> DraftReport:
-        serving = state.serving(view)
-        release = view.release(serving)
-        static = release if release and release.static else None
-        succeeded = next((build for build in view.builds if build.status is BuildStatus.SUCCEEDED), None)
-        urls = self._addressing.urls(view.draft)
-        instance = view.instance(view.current) or next(iter(view.instances), None)
-        return DraftReport(
-            id=view.draft,
-            state=state.derive(view, self._rules),
-            serving=serving,
-            work=state.work(view, self._rules),
-            problem=state.problem(view, self._rules),
-            url=urls[0],
-            urls=urls,
+        instance = shown_instance(view)
+        return replace(
+            report_of(view, self._rules, self._addressing.urls(view.draft)),
             port=self._home_port(view.draft),
-            digest=view.fix.digest if view.fix else "",
             settled_at=_modified(self._layout.fix_record(view.draft)) if view.fix else None,
-            build=next(iter(view.builds), None),
-            instance=instance,
             rss_bytes=self._usage.get(instance.pid) if instance and instance.pid else None,
-            releases=tuple(release.id for release in reversed(view.releases)),
-            target=view.target,
-            static_root=static.path if static else None,
-            fallback=static.fallback if static else "",
             queue_position=positions.get(view.draft, 0),
-            usual_seconds=sum(succeeded.steps.values()) if succeeded else None,
-            notes=view.fix.problems if view.fix else (),
-            edits=view.fix.edits if view.fix else (),
         )
 
     async def wait(self, draft: DraftId, *, state: State, timeout: float) -> DraftReport:  # noqa: ASYNC109 - told to people
@@ -321,13 +303,13 @@ class Control:
     async def rebuild(self, draft: DraftId, *, clean: bool) -> Build:
         """Build once more, whatever came of the last time. Raises `WrongState`."""
         view = self._view(draft)
-        if view.intent.goal is not Goal.RUN:
-            self._want(draft, Intent(goal=Goal.RUN, asked_at=self._clock()))
         if view.key is None or not plan.fresh(view, self._rules):
             raise WrongState(
                 f"{draft} cannot be built yet: {self._why_no_key(view)}",
                 hint="mend that first; it is then built by itself",
             )
+        if view.intent.goal is not Goal.RUN:
+            self._want(draft, replace(view.intent, goal=Goal.RUN, asked_at=self._clock()))
         build = await self._builds.enqueue(draft, view.key, clean=clean)
         self._queue.add(draft)
         return build
@@ -371,11 +353,21 @@ class Control:
 
     async def remove(self, draft: DraftId, *, purge: bool) -> None:
         """Unroute and stop the draft and delete all that was made of it; its folder too with `purge`."""
-        view = self._view(draft)
-        self._want(draft, Intent(goal=Goal.REMOVE, asked_at=self._clock(), stamp=view.source.stamp))
+        self._view(draft)
+        await self._drafts.scan()  # what is removed is the source as it is now
         if purge:
-            await asyncio.to_thread(remove_tree, self._layout.source(draft))
+            await asyncio.to_thread(self._purge, draft)
+        stamp = self._drafts.observe(draft).stamp
+        self._want(draft, Intent(goal=Goal.REMOVE, asked_at=self._clock(), stamp=stamp))
+        if purge:
             await self._drafts.scan()
+
+    def _purge(self, draft: DraftId) -> None:
+        """Delete the draft's folder: away at once under a name that the watch does not see."""
+        away = self._layout.drafts / f"{TEMPORARY}{draft}.{os.getpid()}.{os.urandom(4).hex()}"
+        with suppress(FileNotFoundError):
+            self._layout.source(draft).rename(away)
+            remove_tree(away)
 
     def _want_goal(self, draft: DraftId, goal: Goal) -> bool:
         intent = self._view(draft).intent

@@ -84,13 +84,13 @@ class Loop:
             tasks.create_task(self._resync())
 
     async def _resync(self) -> None:
-        """Look at every draft now and then, whatever the events said; spread over the interval."""
+        """Look at every draft now and then, whatever the events said; spread over a beat."""
         for beat in itertools.count(1):
             await asyncio.sleep(BEAT)
             self._queue.add(PULSE)
             if beat % (RESYNC // BEAT) == 0:
                 for draft in self._drafts.known():
-                    self._queue.add(draft, after=random.uniform(0, RESYNC / 2))  # noqa: S311 - spreads load, guards nothing
+                    self._queue.add(draft, after=random.uniform(0, BEAT))  # noqa: S311 - spreads load, guards nothing
 
     async def _work(self) -> None:
         while True:
@@ -173,7 +173,8 @@ class Loop:
         if known is None or known.code != trouble.code:
             _log.warning("reconcile.postponed", draft=draft, reason=error.summary, hint=error.hint)
         self._troubles[draft] = trouble
-        last = self.views.get(draft) or self._observer.view(draft, ())
+        # Nothing may be looked up here: what failed may have been just that.
+        last = self.views.get(draft) or View(draft=draft, source=self._drafts.observe(draft))
         self._take(replace(last, trouble=trouble))
         self._queue.add(draft, after=wait)
 

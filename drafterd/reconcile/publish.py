@@ -20,7 +20,7 @@ COALESCE = 0.02
 VERIFY_EVERY = 5.0
 RETRY = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
 
-_Parts = tuple[RouteTable, RouteTable | None, Mapping[DraftId, Target | None]]
+_Parts = tuple[RouteTable, frozenset[Address], Mapping[DraftId, Target | None]]
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class Publisher:
         self._clock = clock
         self._targets: Mapping[DraftId, Target | None] = {}
         self._confirmed = RouteTable()
-        self._pending: RouteTable | None = None
+        self._unconfirmed: frozenset[Address] = frozenset()
         self._named_by: tuple[_Parts, frozenset[Address]] | None = None
         self._left: dict[Address, float] = {}
         self._wake = asyncio.Event()
@@ -97,11 +97,10 @@ class Publisher:
 
     def _named(self) -> frozenset[Address]:
         """Every address that is named; found anew only when one of the parts is another object."""
-        parts = (self._confirmed, self._pending, self._targets)
+        parts = (self._confirmed, self._unconfirmed, self._targets)
         if self._named_by is None or any(new is not old for new, old in zip(parts, self._named_by[0], strict=True)):
-            pending = self._pending.addresses if self._pending else frozenset()
             asked = frozenset(target.address for target in self._targets.values() if target and target.address)
-            self._named_by = (parts, self._confirmed.addresses | pending | asked)
+            self._named_by = (parts, self._confirmed.addresses | self._unconfirmed | asked)
         return self._named_by[1]
 
     def unrouted_since(self, instances: Iterable[Instance]) -> Mapping[InstanceId, float]:
@@ -152,7 +151,7 @@ class Publisher:
 
     async def _publish(self, wanted: RouteTable) -> bool:
         changed = wanted != self._confirmed or not self._verified
-        self._pending = wanted
+        self._unconfirmed = self._unconfirmed | wanted.addresses
         begun = time.monotonic()
         try:
             await self._proxy.publish(wanted)
@@ -160,7 +159,8 @@ class Publisher:
             self._fail(error)
             return False
         seconds = time.monotonic() - begun
-        before, self._confirmed, self._pending, self.problem = self._confirmed, wanted, None, None
+        before = self._confirmed.addresses | self._unconfirmed
+        known, self._confirmed, self._unconfirmed, self.problem = self._confirmed, wanted, frozenset(), None
         if not self._verified:
             self._verified = True
             for route in wanted.routes:
@@ -168,11 +168,11 @@ class Publisher:
         if changed:
             self._on_published(seconds)
             _log.info("route.published", routes=len(wanted.routes), seconds=round(seconds, 3))
-            self._note(before, wanted)
+            self._note(known, wanted, before)
         return True
 
     def _fail(self, error: ProxyRejected) -> None:
-        """Old routes stay; the table that may have arrived all the same stays pending."""
+        """Old routes stay; what the table names may have arrived all the same, and stays guarded."""
         if self.problem is None:
             _log.error("route.rejected", reason=error.summary, hint=error.hint)
         self.problem = Problem(
@@ -183,9 +183,10 @@ class Publisher:
             since=self.problem.since if self.problem else self._clock(),
         )
 
-    def _note(self, before: RouteTable, after: RouteTable) -> None:
+    def _note(self, before: RouteTable, after: RouteTable, routed: frozenset[Address]) -> None:
+        """`routed` holds every address that some table named since the last confirmation."""
         now = self._clock()
-        for address in before.addresses - after.addresses:
+        for address in routed - after.addresses:
             self._left[address] = now
         for address in after.addresses:
             self._left.pop(address, None)

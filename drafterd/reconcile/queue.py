@@ -23,6 +23,7 @@ class WorkQueue:
         self._tie = itertools.count()
         self._working: set[DraftId] = set()
         self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     def __len__(self) -> int:
         """How many keys wait, due or not."""
@@ -39,16 +40,17 @@ class WorkQueue:
 
     async def get(self) -> DraftId:
         """The next key that is due and that nobody works on; `done` must follow."""
-        while True:
-            wait = self._next()
-            if isinstance(wait, str):
-                return wait
-            self._news.clear()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+        async with self._turn:  # one worker waits for the next key, the others for their turn
+            while True:
+                wait = self._next()
+                if isinstance(wait, str):
+                    return wait
+                self._news.clear()
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._news.wait()
+                except TimeoutError:
+                    continue
 
     def _next(self) -> DraftId | float | None:
         """A key to work on, or the seconds until one is due, or None: nothing waits."""

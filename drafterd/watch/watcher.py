@@ -93,6 +93,8 @@ class FolderWatcher:
         self._clock = clock
         self._tracked = {draft: _Tracked() for draft in known}
         self._rejected: dict[str, Problem] = {}
+        self.problem: Problem | None = None
+        """Why the folder of drafts cannot be read, or None."""
         self._hint = asyncio.Event()
         self._scan_lock = asyncio.Lock()
         self._walkers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="walk")
@@ -185,6 +187,7 @@ class FolderWatcher:
         async with self._scan_lock:
             loop = asyncio.get_running_loop()
             names = await loop.run_in_executor(self._walkers, _folders, self._root)
+            self._note_root(readable=names is not None)
             if names is None:
                 return  # the root itself cannot be read: better blind for a while than all gone
             present = self._sort(names)
@@ -198,6 +201,20 @@ class FolderWatcher:
             for draft, look in looks:
                 self._take(draft, look)
 
+    def _note_root(self, *, readable: bool) -> None:
+        """Say once when the folder of drafts can no longer be read, and that it can again."""
+        if readable:
+            self.problem = None
+        elif self.problem is None:
+            self.problem = Problem(
+                code="drafts-unreadable",
+                summary=f"the folder of drafts cannot be read: {self._root}",
+                hint="bring it back, or give the daemon's user the right to read it; drafts serve on meanwhile",
+                mend=Mend.MACHINE,
+                since=self._clock(),
+            )
+            _log.error("watch.failed", reason=self.problem.summary, hint=self.problem.hint)
+
     def _is_due(self, tracked: _Tracked, now: float) -> bool:
         unsettled = tracked.quiet.settles_in(self._settle, now) > 0
         return now >= tracked.next_walk or (unsettled and not tracked.ready)
@@ -208,7 +225,7 @@ class FolderWatcher:
         rejected: dict[str, Problem] = {}
         for name in names:
             try:
-                draft = parse_draft_id(name)
+                draft = DraftId(name) if name in self._tracked else parse_draft_id(name)
             except BadName as error:
                 if len(rejected) < REJECTED_MAX:
                     shown = ascii(name)[1:-1]
@@ -274,7 +291,9 @@ class FolderWatcher:
         tracked.quiet = tracked.quiet.seen(look.stamp, now)
         if not known and look.stamp == self._settled_stamp(draft):
             tracked.quiet = tracked.quiet.rest(look.stamp)
-        tracked.ready, tracked.skip, tracked.problem = look.ready, look.skip, look.problem
+        tracked.ready, tracked.skip = look.ready, look.skip
+        if _without_time(tracked.problem) != _without_time(look.problem):
+            tracked.problem = look.problem
         lively = now - tracked.quiet.changed_at < LIVELY_FOR
         # Spread over the interval, so that two hundred quiet drafts are not walked in one breath.
         spread = 0.0 if lively else (hash(draft) % 1000) / 1000 * LIVELY_EVERY
@@ -295,6 +314,10 @@ class _Hints(FileSystemEventHandler):
             self._loop.call_soon_threadsafe(self._hint.set)
 
 
+def _without_time(problem: Problem | None) -> Problem | None:
+    return problem and replace(problem, since=0.0)
+
+
 def _folders(root: Path) -> list[str] | None:
     """The names of the folders in `root`, or None when it cannot be read."""
     try:
@@ -304,6 +327,5 @@ def _folders(root: Path) -> list[str] | None:
                 for entry in entries
                 if not entry.name.startswith(".") and (entry.is_symlink() or entry.is_dir())
             )
-    except OSError as error:
-        _log.error("watch.failed", reason=str(error), hint="give the daemon's user the right to read the folder")
+    except OSError:
         return None

@@ -75,3 +75,11 @@ def test_a_listener_is_seen(host):
         listener.bind((host, 0))
         listener.listen()
         assert not is_free(listener.getsockname()[1])
+
+
+def test_a_discarded_draft_holds_nothing(layout, first):
+    leases = PortLeases(layout, first=first, last=first + 50)
+    for number in (1, 2):
+        leases.lease(instance_id(A, release_id(number)), A)
+    leases.discard(A)
+    assert leases.free == 51

@@ -100,3 +100,13 @@ def test_on_a_full_disk_history_is_lost_and_wishes_are_refused(ledger):
     ledger._db.execute("PRAGMA max_page_count = 100000")
     ledger.save_build(a_build(1, problem=long))
     assert ledger.builds(HELLO)[0].number == 1
+
+
+def test_a_damaged_file_is_kept_aside_and_a_new_one_begun(path):
+    path.write_bytes(b"no database at all" * 100)
+
+    ledger = SqliteLedger(path)
+
+    assert ledger.builds(HELLO) == ()
+    assert len(list(path.parent.glob("drafterd.db.damaged-*"))) == 1
+    ledger.close()

@@ -413,13 +413,14 @@ async def test_the_end_of_the_daemon_interrupts_what_runs_and_keeps_what_waits(t
         pid = await _begun(tmp_path / "flag")
     assert not _alive(pid)
     assert time.monotonic() - began < 20
-    assert world.last().status is BuildStatus.INTERRUPTED
+    assert world.last().status is BuildStatus.CANCELLED
+    assert world.last().problem is None  # asked for again, and not held against it
     assert world.last(OTHER).status is BuildStatus.QUEUED
     again = World(tmp_path)
     again.orders.update(world.orders)
     async with again.running():
         assert (await again.ended(1, OTHER)).status is BuildStatus.SUCCEEDED
-        assert again.last().status is BuildStatus.INTERRUPTED
+        assert again.last().status is BuildStatus.CANCELLED
 
 
 async def test_a_registry_that_cannot_be_reached_is_the_machines_fault_and_tried_again(tmp_path):

@@ -201,3 +201,8 @@ async def test_a_root_that_cannot_be_read_removes_nothing(root):
     for _ in range(3):
         await it.watcher.scan()
     assert it.watcher.observe(A).presence is Presence.PRESENT
+    assert it.watcher.problem
+    assert it.watcher.problem.code == "drafts-unreadable"
+    (root.parent / "unmounted").rename(root)
+    await it.watcher.scan()
+    assert it.watcher.problem is None

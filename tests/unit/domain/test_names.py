@@ -65,6 +65,7 @@ def test_host_labels_are_labels_and_differ_where_ids_differ():
     labels = [host_label(DraftId(name), f"{number:07d}aa") for number, name in enumerate(ids)]
     assert len(set(labels)) == len(labels)
     assert labels[0] == "hello"
+    assert host_label(DraftId("Shop"), "dd0e674aa") != host_label(DraftId("shop-dd0e674"), "123456789")
     for label in labels:
         assert label == label.lower()
         assert 0 < len(label) <= 63

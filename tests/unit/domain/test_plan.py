@@ -198,8 +198,8 @@ CASES = {
         (Route(target=None),),
         None,
     ),
-    "then it is stopped, and next started anew": (
-        a_live_view(restarting=frozenset({I1}), target=None, routed=frozenset(), unrouted_since={I1: NOW - 30}),
+    "then it is stopped at once, and next started anew": (
+        a_live_view(restarting=frozenset({I1}), target=None, routed=frozenset(), unrouted_since={I1: NOW}),
         (Stop(instance=I1),),
         None,
     ),

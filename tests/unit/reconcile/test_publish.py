@@ -83,19 +83,22 @@ async def test_nothing_is_published_before_every_draft_was_looked_at():
 
 
 async def test_an_address_counts_as_routed_until_a_table_without_it_is_confirmed():
-    proxy = MemoryProxy()
+    proxy, both = MemoryProxy(), [an_instance(1), an_instance(2)]
     async with publishing(proxy) as (publisher, _):
+        assert publisher.routed(both) == set()
         publisher.route(A, ONE)
-        assert ONE.address in publisher.routed()
+        assert publisher.routed(both) == {ONE.address}
         await eventually(lambda: publisher.confirmed.routes)
         proxy.refuses = True
         publisher.route(A, TWO)
         await eventually(lambda: publisher.problem)
-        assert {ONE.address, TWO.address} <= publisher.routed()
+        assert publisher.routed(both) == {ONE.address, TWO.address}
         assert publisher.problem.code == "proxy-rejected"
         proxy.refuses = False
-        await eventually(lambda: publisher.routed() == {TWO.address})
+        await eventually(lambda: publisher.routed(both) == {TWO.address})
         assert publisher.problem is None
+        publisher.route(A, None)
+        await eventually(lambda: publisher.routed(both) == set())
 
 
 async def test_when_an_address_left_is_known_of_those_that_were_routed():
