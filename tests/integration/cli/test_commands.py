@@ -162,7 +162,7 @@ async def started(world, *words, **streams):
     argv = (sys.executable, "-m", "drafterd", *words, "--socket", str(world.socket))
     process = await asyncio.create_subprocess_exec(*argv, **pipes)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield process
     finally:
         if process.returncode is None:

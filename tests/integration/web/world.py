@@ -16,7 +16,7 @@ import aiohttp
 
 from drafterd.build import log as build_log
 from drafterd.domain.addressing import Addressing
-from drafterd.domain.model import AddressKind, Build, BuildStatus, FixRecord, Problem
+from drafterd.domain.model import AddressKind, Build, BuildStatus, FixRecord, Problem, Source
 from drafterd.domain.names import DraftId
 from drafterd.domain.plan import Rules
 from drafterd.domain.routing import RouteTable
@@ -35,6 +35,24 @@ from tests.builders import a_view
 ORIGIN = "http://localhost:8080"
 
 
+class Folder:
+    """The watched folder, answered from the views."""
+
+    problem: Problem | None = None
+
+    def __init__(self, doors: "Doors") -> None:
+        self.doors = doors
+
+    def observe(self, draft: DraftId) -> Source:
+        return self.doors.views[draft].source
+
+    def rejected(self) -> Mapping[str, Problem]:
+        return self.doors.rejects
+
+    async def scan(self) -> None:
+        self.doors.scans += 1
+
+
 class Doors:
     """What the control asks of the rest of the house, answered from the views."""
 
@@ -48,13 +66,6 @@ class Doors:
         self.scans = 0
         self.up = True
         self.intents: list[Any] = []
-
-    # Drafts
-    def rejected(self) -> Mapping[str, Problem]:
-        return self.rejects
-
-    async def scan(self) -> None:
-        self.scans += 1
 
     # Fixes
     def record(self, draft: DraftId) -> FixRecord | None:
@@ -184,7 +195,7 @@ def _control(
         layout=layout,
         views=views,
         queue=WorkQueue(),
-        drafts=door,
+        drafts=cast("Any", Folder(doors)),
         fixes=door,
         builds=door,
         runtime=door,
