@@ -5,7 +5,7 @@ from tests.unit.fix.folders import folder
 
 KEY = "gsk_" + "aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1cD3eF5gH7jK9mN1pQ3sT5v"
 SECRET = "GOCSPX-" + "abcDEF123456-abcDEF123456_ab"
-CLIENT = "123456789012-abcdefghijklmnop1234567890abcdef.apps.googleusercontent.com"
+CLIENT = "123456789012-" + "abcdefghijklmnop1234567890abcdef" + ".apps.googleusercontent.com"
 DB = "postgresql://me:pw12345@localhost:5432/app"
 G, N = "process.env.GROQ_API_KEY", "process.env.NEXTAUTH_URL"
 SETTINGS = FixSettings(variables={"DATABASE_URL": "postgresql://mobius:mobius@db:5432/mobius"})
@@ -184,7 +184,7 @@ def test_of_two_secrets_for_one_name_the_first_wins(tmp_path):
 
 
 def test_a_default_beside_a_set_variable_is_removed(tmp_path):
-    more = {".env.local": "GROQ_API_KEY=gsk_another0123456789012345678901234567890\n"}
+    more = {".env.local": f"GROQ_API_KEY={'gsk_' + 'another01' * 5}\n"}
     new, _, root = rewrite(tmp_path, f"f(process.env.GROQ_API_KEY || '{KEY}')", **more)
     assert new == f"f({G}!)"
     assert KEY not in (root / ".env.local").read_text()
