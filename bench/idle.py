@@ -122,7 +122,8 @@ async def timed_passes(config: Config) -> list[float]:
         try:
             await house.publisher.adopt()
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(work) for work in (house.runtime.run(), house.loop.run())]
+                works = (house.runtime.run(), house.publisher.run(), house.loop.run())
+                running = [tasks.create_task(work) for work in works]
                 await eventually(lambda: all_idle(house), within=DEADLINE, every=0.5)
                 passes = [await one_pass(house) for _ in range(PASSES)]
                 for task in running:

@@ -134,6 +134,11 @@ def _opened(root: str, parts: list[str]) -> Iterator[_Found]:
             found = _choose(_enter(root, parts[:-1], descriptors), parts, descriptors)
         except (OSError, ValueError) as error:
             raise Missing from error
+        # Only the file stays open while it is sent: slow visitors must not use up our descriptors.
+        for descriptor in descriptors:
+            if descriptor != found.descriptor:
+                os.close(descriptor)
+        descriptors = [found.descriptor]
         yield found
     finally:
         for descriptor in descriptors:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 from yarl import URL
@@ -425,3 +426,17 @@ async def test_a_static_draft_on_its_own_host(tmp_path, site):
         assert response.headers["Location"] == "/docs/"
         response, _ = await get(world, "//docs", host=host)
         assert response.status == 404
+
+
+async def test_a_slow_visitor_of_a_deep_file_holds_few_descriptors(world, site):
+    deep = site.joinpath(*"abcdefghijklmnopqrstuvwxyz")
+    deep.mkdir(parents=True)
+    with (deep / "big.bin").open("wb") as file:
+        file.truncate(50_000_000)
+    static(world, "hello", site)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    url = f"{world.edge}/api/draft/hello/{'/'.join('abcdefghijklmnopqrstuvwxyz')}/big.bin"
+    async with world.http.get(url, headers={"Host": "localhost:8080"}) as answer:
+        assert answer.status == 200
+        await answer.content.read(10)
+        assert len(list(Path("/proc/self/fd").iterdir())) - before < 10
