@@ -10,6 +10,11 @@ from enum import StrEnum
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId
 
 
+def _told(text: str) -> str:
+    """Text of a draft as it can be told: file names need not be UTF-8, what we print must be."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class Mend(StrEnum):
     """Who can mend a problem."""
 
@@ -46,6 +51,12 @@ class Problem:
     since: float = 0.0
     retry_at: float | None = None
     tail: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make what came from a draft fit to be printed."""
+        for name in ("summary", "where", "hint"):
+            object.__setattr__(self, name, _told(getattr(self, name)))
+        object.__setattr__(self, "tail", tuple(map(_told, self.tail)))
 
 
 class Presence(StrEnum):
@@ -123,6 +134,11 @@ class Edit:
     after: str
     reason: str
     applied: bool = True
+
+    def __post_init__(self) -> None:
+        """Make what came from a draft fit to be printed."""
+        for name in ("file", "before", "after", "reason"):
+            object.__setattr__(self, name, _told(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
