@@ -29,7 +29,7 @@ from drafterd.toolchain import Toolchain
 from tests.builders import eventually, free_port
 from tests.server import Server
 
-RUNS = 3
+RUNS = 5
 EVERY = 0.1
 """Seconds between two questions for the page, for both: often enough, and no load."""
 DEADLINE = 600.0
