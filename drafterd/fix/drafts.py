@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from drafterd import files
 from drafterd.domain.errors import Superseded
 from drafterd.domain.model import Edit, FixRecord, Problem, Recipe, Site
 from drafterd.domain.names import DraftId
@@ -79,6 +80,8 @@ class FolderFixes:
 
     def _pass(self, draft: DraftId, port: int) -> FixRecord:
         root = self._layout.source(draft)
+        for left in () if root.is_symlink() else files.swept(root):  # half-written by a kill; it may hold secrets
+            _log.info("temporary.removed", draft=draft, path=left.name)
         before = scan(root)
         proposal = pipeline.propose(root, port=port, settings=self._settings, draft=draft, tree=before)
         failed: dict[str, str] = {}

@@ -8,6 +8,7 @@ import pytest
 from drafterd.domain.errors import BadDraft, Superseded
 from drafterd.domain.model import Edit, FixRecord, Kind, Mend, Problem, Recipe, Site
 from drafterd.domain.names import DraftId
+from drafterd.files import TEMPORARY
 from drafterd.fix import FixSettings, FolderFixes, pipeline
 from drafterd.fix.record import dump, load
 from drafterd.layout import Layout
@@ -37,6 +38,14 @@ async def test_a_second_pass_changes_nothing_and_keeps_the_report(tmp_path):
     assert layout.fix_record(ID).stat().st_mode & 0o777 == 0o600
     assert KEY.encode() not in layout.fix_record(ID).read_bytes()
     assert made.environment(ID, SITE)["GROQ_API_KEY"] == KEY
+
+
+async def test_what_a_kill_left_in_the_folder_is_swept(tmp_path):
+    made, layout = fixes(tmp_path, FILES)
+    left = layout.source(ID) / f"{TEMPORARY}.env.local.1.ab"
+    left.write_text("NEXTAUTH_SECRET=half")
+    await made.apply(ID)
+    assert not left.exists()
 
 
 async def test_without_write_back_the_folder_rests_and_the_snapshot_is_fixed(tmp_path):
