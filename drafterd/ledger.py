@@ -17,6 +17,7 @@ import structlog
 from drafterd.domain.errors import ConfigError, DiskFull
 from drafterd.domain.model import Build, BuildStatus, Goal, Intent, Mend, Problem
 from drafterd.domain.names import DraftId, ReleaseId
+from drafterd.domain.repair import Repair
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +42,8 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX events_draft ON events (draft, id);
     """,
+    # Repairs were plain sentences once.
+    "UPDATE builds SET repairs = '[]'",
 )
 """Forward only; a copy of the file is kept before an old one is changed."""
 
@@ -173,7 +176,7 @@ class SqliteLedger:
                 build.started,
                 build.finished,
                 json.dumps(dict(build.steps)),
-                json.dumps(build.repairs),
+                json.dumps([asdict(repair) for repair in build.repairs]),
                 None if build.problem is None else _text_of(build.problem),
                 int(build.clean),
             ),
@@ -222,7 +225,14 @@ def _text_of(problem: Problem) -> str:
 
 def _problem_of(text: str) -> Problem:
     data = json.loads(text)
-    return Problem(**{**data, "mend": Mend(data["mend"]), "tail": tuple(data["tail"])})
+    return Problem(
+        **{
+            **data,
+            "mend": Mend(data["mend"]),
+            "tail": tuple(data["tail"]),
+            "proposals": tuple(data.get("proposals", ())),
+        }
+    )
 
 
 def _build_of(row: sqlite3.Row) -> Build:
@@ -236,7 +246,7 @@ def _build_of(row: sqlite3.Row) -> Build:
         started=row["started"],
         finished=row["finished"],
         steps=json.loads(row["steps"]),
-        repairs=tuple(json.loads(row["repairs"])),
+        repairs=tuple(Repair(**repair) for repair in json.loads(row["repairs"])),
         problem=None if row["problem"] is None else _problem_of(row["problem"]),
         clean=bool(row["clean"]),
     )

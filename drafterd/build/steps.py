@@ -18,6 +18,7 @@ from drafterd.domain.errors import BadDraft, Superseded
 from drafterd.domain.interfaces import Outcome, Sandbox, Step
 from drafterd.domain.model import BuildOrder, Kind, Release
 from drafterd.domain.names import DraftId, release_id
+from drafterd.domain.repair import Repair
 from drafterd.layout import Layout
 from drafterd.toolchain import Toolchain
 
@@ -33,7 +34,11 @@ _NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
 _NPM_INSTALL = ("install", "--no-audit", "--no-fund", "--no-progress")
 _UNUSABLE_LOCK = "npm error code EUSAGE"
 
-UNUSABLE_LOCK = "package-lock.json cannot be used as it is: `npm install` instead of `npm ci`"
+UNUSABLE_LOCK = Repair(
+    code="unusable-lock",
+    step=INSTALL,
+    summary="package-lock.json cannot be used as it is: `npm install` instead of `npm ci`",
+)
 """The repair that is reported when it was done."""
 
 
@@ -101,7 +106,7 @@ class Steps:
         self.scratch = tools.layout.builds(order.draft) / str(number)
         self._source = self.scratch / "src"
         self._home = self.scratch / "home"
-        self.repairs: tuple[str, ...] = ()
+        self.repairs: tuple[Repair, ...] = ()
 
     async def snapshot(self) -> None:
         """Copy the source. Raises `Superseded` when it is no longer what was asked for."""
@@ -135,7 +140,7 @@ class Steps:
         locked = is_plain(self._source / "package-lock.json")
         outcome = await self._npm(INSTALL, ("ci", *_NPM_INSTALL[1:]) if locked else _NPM_INSTALL, {})
         if locked and not outcome.ok and any(line.startswith(_UNUSABLE_LOCK) for line in self._log.lines):
-            self._log.again(UNUSABLE_LOCK)
+            self._log.again(UNUSABLE_LOCK.summary)
             self.repairs = (*self.repairs, UNUSABLE_LOCK)
             outcome = await self._npm(INSTALL, _NPM_INSTALL, {})
         self._check(INSTALL, outcome)

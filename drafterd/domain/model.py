@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId
-
-
-def _told(text: str) -> str:
-    """Text of a draft as it can be told: file names need not be UTF-8, what we print must be."""
-    return text.encode("utf-8", "replace").decode()
+from drafterd.domain.repair import Repair, printable
 
 
 class Mend(StrEnum):
@@ -40,6 +36,8 @@ class Problem:
         since: When it was found.
         retry_at: When drafterd tries again by itself, or None: it waits for a change.
         tail: The last lines of the log that show it.
+        proposals: What could be done about it and is not done unasked, because it would change
+            what the author means; each a sentence.
     """
 
     code: str
@@ -51,12 +49,14 @@ class Problem:
     since: float = 0.0
     retry_at: float | None = None
     tail: tuple[str, ...] = ()
+    proposals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make what came from a draft fit to be printed."""
         for name in ("summary", "where", "hint"):
-            object.__setattr__(self, name, _told(getattr(self, name)))
-        object.__setattr__(self, "tail", tuple(map(_told, self.tail)))
+            object.__setattr__(self, name, printable(getattr(self, name)))
+        for name in ("tail", "proposals"):
+            object.__setattr__(self, name, tuple(map(printable, getattr(self, name))))
 
 
 class Presence(StrEnum):
@@ -106,22 +106,31 @@ class Recipe:
     Attributes:
         kind: What it is.
         why: The sign it was recognised by, for people.
+        framework: What it is made with, for people ("Next.js", "Vite"); "" for nothing with a name.
+        manager: The package manager that installs it, with the version where one is asked for
+            ("npm", "pnpm@9.1.0").
         install: Whether it has dependencies to install.
         build: Whether `npm run build` is to be run.
         start: The command of its server, or () when it needs none or the build decides.
         static_root: Folder with the files to serve, relative to the source, for static kinds.
         prefixed: Whether it is built for its base path; else the proxy strips the prefix.
         own_base_path: The base path that the author's own config sets, or "".
+        build_arguments: Words that follow the build script's own; `{base}` in them stands for the base path.
+        build_environment: Variables of the build, in the same form.
     """
 
     kind: Kind
     why: str
+    framework: str = ""
+    manager: str = "npm"
     install: bool = False
     build: bool = False
     start: tuple[str, ...] = ()
     static_root: str = ""
     prefixed: bool = False
     own_base_path: str = ""
+    build_arguments: tuple[str, ...] = ()
+    build_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +147,7 @@ class Edit:
     def __post_init__(self) -> None:
         """Make what came from a draft fit to be printed."""
         for name in ("file", "before", "after", "reason"):
-            object.__setattr__(self, name, _told(getattr(self, name)))
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +261,7 @@ class Build:
         number: Counts up per draft; the release it makes is `r<number>`.
         key: What makes two builds equal.
         steps: Seconds per finished step.
-        repairs: What was changed in the way it is built after a first failure.
+        repairs: What was changed in the way it is built after a failure, in that order.
         clean: Whether caches are to be left out.
     """
 
@@ -265,7 +274,7 @@ class Build:
     started: float | None = None
     finished: float | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
-    repairs: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     problem: Problem | None = None
     clean: bool = False
 

@@ -25,6 +25,7 @@ _WRAPPER = """\
 %(imports)s
 
 const serving = %(serving)s;
+const repairs = (process.env.DRAFT_REPAIRS ?? '').split(',');
 
 function versionOfNext() {
   try {
@@ -50,6 +51,10 @@ async function unwrapped(found, args) {
 export default async function draftConfig(...args) {
   const config = { ...(await unwrapped(original, args)) };
   if (serving.standalone && config.output !== 'export') config.output = 'standalone';
+  if (repairs.includes('ignore-types')) config.typescript = { ...config.typescript, ignoreBuildErrors: true };
+  if (versionOfNext() < 16) config.eslint = { ...config.eslint, ignoreDuringBuilds: true };
+  if (repairs.includes('no-suspense-bailout') && versionOfNext() === 14)
+    config.experimental = { ...config.experimental, missingSuspenseWithCSRBailout: false };
   if (serving.basePath !== null) {
     if (config.basePath && config.assetPrefix === config.basePath) delete config.assetPrefix;
     config.basePath = serving.basePath;

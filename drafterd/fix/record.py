@@ -49,11 +49,13 @@ def _made(shape: type[T], found: dict[str, Any]) -> T:
 
 
 def _recipe(found: dict[str, Any]) -> Recipe:
-    return _made(Recipe, {**found, "kind": Kind(found["kind"]), "start": tuple(found["start"])})
+    lists = {name: tuple(found[name]) for name in ("start", "build_arguments")}
+    return _made(Recipe, {**found, "kind": Kind(found["kind"]), **lists})
 
 
 def _problem(found: dict[str, Any]) -> Problem:
-    return _made(Problem, {**found, "mend": Mend(found["mend"]), "tail": tuple(found["tail"])})
+    lists = {name: tuple(found[name]) for name in ("tail", "proposals")}
+    return _made(Problem, {**found, "mend": Mend(found["mend"]), **lists})
 
 
 class Records:

@@ -118,7 +118,7 @@ class TraefikProxy:
                     await self._check_routers()
                     return
                 answered = True
-            except (aiohttp.ClientError, TimeoutError) as error:
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 if not answered and time.monotonic() - begun >= min(UNREACHABLE_AFTER, self._confirm_timeout):
                     raise ProxyRejected(
                         "Traefik does not answer",
@@ -137,7 +137,11 @@ class TraefikProxy:
         """Raise `ProxyRejected` if Traefik found fault with single routers of the table it took."""
         async with self._get("/api/overview") as response:
             overview = await response.json()
-        if overview["http"]["routers"]["errors"]:
+        try:
+            faulty = overview["http"]["routers"]["errors"]
+        except (KeyError, TypeError) as error:
+            raise _Odd from error
+        if faulty:
             reasons = await self._faults()
             if reasons:
                 raise _Refused(f"Traefik refuses routes: {'; '.join(reasons)}", hint="the old routes stay")
@@ -146,14 +150,17 @@ class TraefikProxy:
         """What Traefik says against routers of the file, a few of them."""
         async with self._get("/api/http/routers?per_page=1000&status=disabled") as response:
             routers: list[dict[str, Any]] = await response.json()
-        ours = (router for router in routers if router.get("provider") == "file")
-        return [f"{router['name']}: {', '.join(router.get('error', ()))}" for router in ours][:_REASONS_SHOWN]
+        try:
+            ours = [router for router in routers if router.get("provider") == "file"]
+            return [f"{router['name']}: {', '.join(router.get('error', ()))}" for router in ours][:_REASONS_SHOWN]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _Odd from error
 
     async def _refuse(self) -> None:
         """Traefik answers, but did not take the table in time."""
         try:
             reasons = await self._faults()
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             reasons = []
         why = "; ".join(reasons) or f"it does not read {self._routes_file.name}, or finds fault with all of it"
         raise _Refused(
@@ -184,6 +191,10 @@ class TraefikProxy:
 
     def _write(self, text: str) -> None:
         files.write_atomic(self._routes_file, text.encode(), mode=_FILE_MODE)
+
+
+class _Odd(ValueError):
+    """What listens there answers, but not as Traefik's API does."""
 
 
 class _Refused(ProxyRejected):

@@ -1,8 +1,9 @@
 """Who may do what: the token, the one-time code, the cookie, the `Host` and `Origin` checks.
 
 A running draft shares the loopback with us, so loopback is no trust. The cookie is bound to the
-paths of the status page and the API: browsers send cookies to every port of a host, and a draft's
-address must never receive ours.
+paths of the status page and the API, so that browsers do not send it along to a draft's address. It
+is no wall against a draft's own server: one that listens on another port of the same host may serve
+these very paths, and receives it. Only a sandbox keeps a draft from such a port.
 """
 
 import hashlib

@@ -13,11 +13,11 @@ from drafterd.domain.model import Problem
 from drafterd.domain.report import DraftReport
 from drafterd.domain.state import State
 from drafterd.reconcile.control import Control
+from drafterd.web.build_shapes import ProblemShape
 from drafterd.web.logs import last_lines
 from drafterd.web.pages import TAIL, edge_policy, headline, render_edge
 from drafterd.web.places import OURS, Place
 from drafterd.web.problems import problem_response
-from drafterd.web.shapes import ProblemShape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

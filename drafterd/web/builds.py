@@ -7,10 +7,10 @@ from aiohttp import web
 
 from drafterd.domain.errors import WrongState
 from drafterd.web.access import Need
+from drafterd.web.build_shapes import BuildShape, BuildsShape
 from drafterd.web.logs import build_log_answer
 from drafterd.web.operations import Call, Operation, json_answer
 from drafterd.web.queries import Body, BuildBody, LogQuery, Query
-from drafterd.web.shapes import BuildShape, BuildsShape
 
 
 async def list_builds(call: Call[Query, Body]) -> web.StreamResponse:

@@ -19,8 +19,8 @@ from drafterd.domain.model import Build, BuildStatus, Edit, Problem
 from drafterd.domain.report import DraftReport
 from drafterd.domain.state import State
 from drafterd.resources import folder, templates
+from drafterd.web.build_shapes import build_seconds
 from drafterd.web.display import clean_line, clean_lines, duration, utc
-from drafterd.web.shapes import build_seconds
 
 STYLE = "drafterd.css"
 EDGE_SCRIPT = "edge.js"

@@ -8,10 +8,12 @@ import pytest
 from drafterd.domain.errors import ConfigError, DiskFull
 from drafterd.domain.model import BuildStatus, Goal, Intent, Problem
 from drafterd.domain.names import release_id
+from drafterd.domain.repair import Repair
 from drafterd.ledger import MIGRATIONS, SqliteLedger
 from tests.builders import HELLO, a_build
 
-PROBLEM = Problem(code="x", summary="y", tail=("a", "b"), retry_at=5.0)
+PROBLEM = Problem(code="x", summary="y", tail=("a", "b"), retry_at=5.0, proposals=("do z",))
+REPAIR = Repair(code="r", step="install", summary="s", reason="t")
 
 
 @pytest.fixture
@@ -27,7 +29,15 @@ def ledger(path):
 
 
 def test_everything_comes_back_as_it_was(ledger, path):
-    build = a_build(1, status=BuildStatus.FAILED, problem=PROBLEM, steps={"install": 1.5}, clean=True, started=2.0)
+    build = a_build(
+        1,
+        status=BuildStatus.FAILED,
+        problem=PROBLEM,
+        steps={"install": 1.5},
+        clean=True,
+        started=2.0,
+        repairs=(REPAIR,),
+    )
     intent = Intent(goal=Goal.PAUSE, pinned=release_id(3), asked_at=7.0, stamp="s")
     ledger.save_build(build)
     ledger.set_intent(HELLO, intent)
@@ -83,7 +93,7 @@ def test_an_older_file_is_copied_before_it_is_changed(path, monkeypatch):
     monkeypatch.setattr("drafterd.ledger.MIGRATIONS", (*MIGRATIONS, "CREATE TABLE later (x TEXT) STRICT"))
     ledger = SqliteLedger(path)
     assert ledger._db.execute("SELECT name FROM sqlite_master WHERE name = 'later'").fetchone()
-    assert path.with_name("drafterd.db.v1").exists()
+    assert path.with_name(f"drafterd.db.v{len(MIGRATIONS)}").exists()
     ledger.close()
 
 

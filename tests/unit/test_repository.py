@@ -86,6 +86,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "web/logs.py",
         "web/openapi.py",
         "web/operations.py",
+        "web/build_shapes.py",
         "web/shapes.py",
     ),
     "integration/web/test_edge.py": (
