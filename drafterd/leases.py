@@ -6,11 +6,13 @@ that there is no second truth that could disagree; read once at start.
 
 import json
 import socket
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import structlog
 
 from drafterd.domain import ports
+from drafterd.domain.errors import PortsExhausted
 from drafterd.domain.names import DraftId, InstanceId
 from drafterd.files import write_atomic
 from drafterd.layout import Layout
@@ -19,10 +21,17 @@ _log = structlog.get_logger(__name__)
 
 
 class PortLeases:
-    """The pool `first`..`last`; implements `domain.interfaces.Ports`. One owner: the daemon."""
+    """The pool `first`..`last`; implements `domain.interfaces.Ports`. One owner: the daemon.
 
-    def __init__(self, layout: Layout, *, first: int, last: int) -> None:
+    Args:
+        on_taken: Told of a draft whose home port went to another one.
+    """
+
+    def __init__(
+        self, layout: Layout, *, first: int, last: int, on_taken: Callable[[DraftId], None] = lambda _draft: None
+    ) -> None:
         self._layout = layout
+        self._on_taken = on_taken
         self._first = first
         self._last = last
         self._homes: dict[DraftId, int] = {}
@@ -59,7 +68,7 @@ class PortLeases:
     def home(self, draft: DraftId) -> int:
         """The draft's home port, leased at the first call. Raises `PortsExhausted`."""
         if draft not in self._homes:
-            port = ports.pick(self._first, self._last, prefer=None, taken=self._taken(), is_free=is_free)
+            port = self._pick(self._taken, prefer=None)
             file = self._layout.home_port(draft)
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(file, f"{port}\n".encode())
@@ -70,9 +79,34 @@ class PortLeases:
         """A free port for an instance, the draft's home port first. Repeatable. Raises `PortsExhausted`."""
         if instance not in self._instances:
             home = self.home(draft)
-            others = (self._taken() - {home}) | set(self._instances.values())
-            self._instances[instance] = ports.pick(self._first, self._last, prefer=home, taken=others, is_free=is_free)
+            self._instances[instance] = self._pick(
+                lambda: (self._taken() - {home}) | set(self._instances.values()), prefer=home
+            )
         return self._instances[instance]
+
+    def _pick(self, taken: Callable[[], Collection[int]], *, prefer: int | None) -> int:
+        """A free port; in need the home port of a draft that is gone. Raises `PortsExhausted`."""
+        while True:
+            try:
+                return ports.pick(self._first, self._last, prefer=prefer, taken=taken(), is_free=is_free)
+            except PortsExhausted:
+                if (gone := self._longest_gone()) is None:
+                    raise
+                _log.info("port.taken", draft=gone, port=self._homes[gone])
+                self.discard(gone)
+                self._on_taken(gone)
+
+    def _longest_gone(self) -> DraftId | None:
+        """A draft whose folder is not there and of which nothing runs; of several the oldest lease."""
+        running = {name.rpartition(".")[0] for name in self._instances}
+        gone = [draft for draft in self._homes if draft not in running and not self._layout.source(draft).exists()]
+        return min(gone, key=self._leased_at, default=None)
+
+    def _leased_at(self, draft: DraftId) -> float:
+        try:
+            return self._layout.home_port(draft).stat().st_mtime
+        except OSError:
+            return 0.0
 
     def release(self, instance: InstanceId) -> None:
         """Give an instance's port back."""

@@ -64,7 +64,13 @@ class House:
     @cached_property
     def leases(self) -> PortLeases:
         """Who has which port."""
-        return PortLeases(self.layout, first=self.config.ports.first, last=self.config.ports.last)
+        return PortLeases(
+            self.layout,
+            first=self.config.ports.first,
+            last=self.config.ports.last,
+            # Its files name the port that is now another's: they are fixed anew when it comes back.
+            on_taken=lambda draft: self.fixes.discard(draft),  # noqa: PLW0108 - the fixes need the leases: made later
+        )
 
     @cached_property
     def sandbox(self) -> Sandbox:

@@ -62,6 +62,7 @@ def test_running_instances_are_known_from_their_specifications(layout, first):
 
 def test_an_empty_pool_is_said(layout, first):
     leases = PortLeases(layout, first=first, last=first)
+    layout.source(A).mkdir(parents=True)
     leases.home(A)
     with pytest.raises(PortsExhausted):
         leases.home(B)
@@ -83,3 +84,26 @@ def test_a_discarded_draft_holds_nothing(layout, first):
         leases.lease(instance_id(A, release_id(number)), A)
     leases.discard(A)
     assert leases.free == 51
+
+
+def test_the_port_of_a_draft_that_is_gone_is_taken_over(layout, first):
+    taken = []
+    leases = PortLeases(layout, first=first, last=first, on_taken=taken.append)
+    layout.source(A).mkdir(parents=True)
+    leases.home(A)
+    with pytest.raises(PortsExhausted):
+        leases.home(B)
+    layout.source(A).rmdir()
+
+    assert leases.home(B) == first
+
+    assert taken == [A]
+    assert not layout.home_port(A).exists()
+    assert layout.home_port(B).read_text() == f"{first}\n"
+
+
+def test_the_port_of_a_draft_that_still_runs_is_not_taken_over(layout, first):
+    leases = PortLeases(layout, first=first, last=first)
+    leases.lease(instance_id(A, release_id(1)), A)
+    with pytest.raises(PortsExhausted):
+        leases.home(B)
