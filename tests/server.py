@@ -27,6 +27,7 @@ class Server:
     Attributes:
         drafts: The watched folder.
         public: The address that visitors type, without a slash.
+        around: Words before the command: what it is run by.
     """
 
     def __init__(self, root: Path, **changes: Any) -> None:
@@ -53,6 +54,7 @@ class Server:
             "proxy": {"listen": f"127.0.0.1:{ports[0]}", "dashboard": f"127.0.0.1:{ports[3]}"},
             **changes,
         }
+        self.around: tuple[str, ...] = ()
         self.process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -86,7 +88,7 @@ class Server:
     async def _spawn(self, module: str, *arguments: str) -> None:
         with (self.root / "output.log").open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, *arguments, stdout=output, stderr=output
+                *self.around, sys.executable, "-m", module, *arguments, stdout=output, stderr=output
             )
 
     async def _is_ready(self) -> bool:

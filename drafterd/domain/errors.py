@@ -100,6 +100,14 @@ class PortsExhausted(DrafterdError):
     http_status = 503
 
 
+class MachineFailed(DrafterdError):
+    """A file or a device of the machine does not do what it must."""
+
+    code = "machine-io"
+    retryable = True
+    http_status = 503
+
+
 class DiskFull(DrafterdError):
     """What was asked cannot be kept: the disk is full, or does not let us write."""
 

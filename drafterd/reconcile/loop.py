@@ -4,6 +4,7 @@ A draft is never handled by two workers; an unexpected error slows that draft do
 """
 
 import asyncio
+import errno
 import itertools
 import random
 import time
@@ -13,7 +14,7 @@ from dataclasses import replace
 import structlog
 
 from drafterd.domain import state
-from drafterd.domain.errors import DrafterdError, Superseded
+from drafterd.domain.errors import DiskFull, DrafterdError, MachineFailed, Superseded
 from drafterd.domain.interfaces import Drafts
 from drafterd.domain.model import Mend, Problem
 from drafterd.domain.names import DraftId
@@ -103,6 +104,8 @@ class Loop:
                 self._queue.add(draft, after=0.1)
             except DrafterdError as error:
                 self._fail(draft, error)
+            except OSError as error:
+                self._fail(draft, _of_system(error))
             except Exception as error:  # noqa: BLE001 - the one place: a fault in one draft must not end the others
                 _log.exception("reconcile.failed", draft=draft)
                 self._metrics.reconcile_errors.inc()
@@ -185,6 +188,14 @@ class Loop:
         if not self._unseen:
             self._unseen = None
             self._on_first_pass()
+
+
+def _of_system(error: OSError) -> DrafterdError:
+    """What a refused call to the system means for people."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("there is no space left on the disk", hint="free space where drafterd keeps its state")
+    where = f"{error.filename}: " if error.filename else ""
+    return MachineFailed(f"{where}{error.strerror or error}", hint="look at that file's rights, and at the disk")
 
 
 def _told(view: View) -> View:
