@@ -87,7 +87,7 @@ def test_a_discarded_draft_holds_nothing(layout, first):
 
 
 def test_the_port_of_a_draft_that_is_gone_is_taken_over(layout, first):
-    taken = []
+    taken: list[DraftId] = []
     leases = PortLeases(layout, first=first, last=first, on_taken=taken.append)
     layout.source(A).mkdir(parents=True)
     leases.home(A)
