@@ -61,6 +61,10 @@ class Layout:
         """What the fixes found and did."""
         return self.draft(draft) / "fixes.json"
 
+    def originals(self, draft: DraftId) -> Path:
+        """What the author's files were before the fixes changed them; secrets, 0600."""
+        return self.draft(draft) / "originals"
+
     def next_cache(self, draft: DraftId) -> Path:
         """`.next/cache` of the draft's last good build."""
         return self.draft(draft) / "next-cache"

@@ -9,8 +9,8 @@ import typer
 from drafterd.cli import output
 from drafterd.cli.asking import ConfigFile, Json
 from drafterd.cli.config import loaded
-from drafterd.cli.failures import CommandFailed
-from drafterd.cli.look import edit_lines
+from drafterd.cli.failures import Code, CommandFailed
+from drafterd.cli.look import edit_lines, tell_undone
 
 if TYPE_CHECKING:  # imported late: the daemon's modules take a second that other commands need not wait
     from drafterd.daemon import FixPreview
@@ -20,6 +20,7 @@ Folder = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Print the changes as a diff (secrets masked), change nothing.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Take back what the fixes changed: every file to the byte.")]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 when something would change.")]
 
 
@@ -36,10 +37,14 @@ def fix(
     dry_run: DryRun = False,
     diff: Diff = False,
     check: Check = False,
+    undo: Undo = False,
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
     """Make a folder fit to be built and served; says what it changed and what it found."""
+    if undo:
+        _undo(directory, config, alone=not (dry_run or diff or check), as_json=as_json)
+        return
     write = not (dry_run or diff or check)
     found = _preview(directory, config, write=write)
     if as_json:
@@ -57,6 +62,15 @@ def fix(
         raise CommandFailed(found.problem.summary, hint=found.problem.hint)
     if not as_json and not found.edits:
         output.say("nothing to change")
+
+
+def _undo(directory: Path, config: Path | None, *, alone: bool, as_json: bool) -> None:
+    from drafterd import daemon
+
+    if not alone:
+        raise CommandFailed("--undo goes with no other option", hint="give it alone", exit_code=Code.USAGE)
+    done = daemon.undo_folder(directory.resolve(), loaded(config))
+    tell_undone({"restored": list(done.restored), "left": dict(done.left)}, as_json=as_json)
 
 
 def explain(directory: Folder, config: ConfigFile = None, as_json: Json = False) -> None:

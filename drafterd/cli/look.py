@@ -13,12 +13,16 @@ from rich.text import Text
 from drafterd.cli import output
 from drafterd.cli.asking import Draft, Json, asking
 from drafterd.cli.client import Client, draft_path
+from drafterd.cli.failures import CommandFailed
 from drafterd.domain.state import State
 
 WATCH_EVERY = 1.0
 _PAGE = 1000
 
 State_ = Annotated[State | None, typer.Option("--state", help="Only drafts in this state.", show_default=False)]
+Undo = Annotated[
+    bool, typer.Option("--undo", help="Put the author's files back; from then on the fixes go into the builds only.")
+]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing changes until Ctrl-C.")]
 
 
@@ -198,8 +202,11 @@ def queue(client: Client, as_json: Json = False) -> None:
 
 
 @asking
-def fixes(client: Client, draft: Draft, as_json: Json = False) -> None:
+def fixes(client: Client, draft: Draft, undo: Undo = False, as_json: Json = False) -> None:
     """Show what was changed in a draft's files, and what was found and left alone."""
+    if undo:
+        tell_undone(client.ask("POST", draft_path(draft, "fixes/undo")), as_json=as_json)
+        return
     found = client.get(draft_path(draft, "fixes"))
     if as_json:
         output.write_json(found)
@@ -212,6 +219,21 @@ def fixes(client: Client, draft: Draft, as_json: Json = False) -> None:
     for problem in [*found["problems"], *([found["problem"]] if found["problem"] else [])]:
         for line in output.problem_lines(problem):
             output.write(line)
+
+
+def tell_undone(done: Mapping[str, Any], *, as_json: bool) -> None:
+    """What came of taking the fixes back; a file that was left alone makes the command fail."""
+    if as_json:
+        output.write_json(done)
+    else:
+        for name in done["restored"]:
+            output.write(f"{output.clean(name)}: as its author had it")
+        for name, reason in done["left"].items():
+            output.say(f"{output.clean(name)} was left alone: {output.clean(reason)}")
+        if not done["restored"] and not done["left"]:
+            output.say("there is nothing to take back")
+    if done["left"]:
+        raise CommandFailed(f"{len(done['left'])} files were left alone", hint="change them by hand")
 
 
 def edit_lines(edit: Mapping[str, Any]) -> list[str]:

@@ -212,8 +212,15 @@ class House:
     def _look_at_instance(self, instance: InstanceId) -> None:
         self.queue.add(parse_instance_id(instance)[0])
 
-    def _prepare(self, root: Path, order: BuildOrder) -> None:
-        self.fixes.prepare(order.draft, root, recipe=order.recipe, base_path=order.base_path)
+    def _prepare(self, root: Path, order: BuildOrder, *, source_edits: bool = True, checks: bool = True) -> None:
+        self.fixes.prepare(
+            order.draft,
+            root,
+            recipe=order.recipe,
+            base_path=order.base_path,
+            source_edits=source_edits,
+            checks=checks,
+        )
 
     def _viewed(self, _before: View | None, view: View) -> None:
         self.control.changed(view.draft)

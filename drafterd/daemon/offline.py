@@ -1,13 +1,18 @@
-"""What the command line can do without a running daemon: preview and apply the fixes."""
+"""What the command line can do without a running daemon: preview, apply and take back the fixes."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from drafterd.config import Config
 from drafterd.daemon import settings
-from drafterd.domain.errors import BadDraft
+from drafterd.domain.errors import BadDraft, BadName, ConfigError
 from drafterd.domain.model import Edit, Problem, Recipe
+from drafterd.domain.names import parse_draft_id
+from drafterd.domain.report import Undone
 from drafterd.fix import pipeline
+from drafterd.fix.undo import BESIDE, Originals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +38,58 @@ def fix_folder(directory: Path, config: Config, *, write: bool) -> FixPreview:
     Raises:
         BadDraft: It is no folder, or too large to be read.
     """
+    _check(directory)
+    if write:
+        with _originals(directory, config) as originals:
+            return _fixed(directory, config, originals)
+    return _fixed(directory, config, None)
+
+
+def undo_folder(directory: Path, config: Config) -> Undone:
+    """Put the author's files back as they were before the fixes changed them.
+
+    Raises:
+        BadDraft: It is no folder, or too large to be read.
+        ConfigError: Its originals cannot be read or written by this user.
+    """
+    _check(directory)
+    with _originals(directory, config) as originals:
+        return originals.undo(directory)
+
+
+def _check(directory: Path) -> None:
     if not directory.is_dir():
         raise BadDraft(f"{directory} is no folder", hint="name the folder of a draft")
+
+
+@contextlib.contextmanager
+def _originals(directory: Path, config: Config) -> Iterator[Originals]:
+    """Where the originals of a folder lie: a draft's with the daemon, those of any other folder in it."""
+    layout = config.layout()
+    place = directory / BESIDE
+    if directory.parent == layout.drafts.resolve():
+        with contextlib.suppress(BadName):
+            place = layout.originals(parse_draft_id(directory.name))
+    originals = Originals(place)
+    try:
+        with originals.held():
+            yield originals
+    except PermissionError as error:
+        raise ConfigError(
+            f"{error.filename or place} may not be read or written", hint="run it as the user of the daemon"
+        ) from error
+
+
+def _fixed(directory: Path, config: Config, originals: Originals | None) -> FixPreview:
     proposal = pipeline.propose(
         directory, port=config.ports.first, settings=settings.fix_settings(config), draft=directory.name
     )
     diff = pipeline.unified_diff(proposal)
-    if write:
+    if originals is not None:
+        originals.wake()
+        originals.keep(directory, proposal.changes)
         pipeline.apply(proposal)
+        originals.settle(directory)
     return FixPreview(
         edits=proposal.edits,
         problems=proposal.problems,

@@ -21,6 +21,7 @@ from drafterd.domain.model import (
     Source,
 )
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId
+from drafterd.domain.report import Undone
 from drafterd.domain.routing import RouteTable
 
 
@@ -68,6 +69,10 @@ class Fixes(Protocol):
 
     async def apply(self, draft: DraftId) -> FixRecord:
         """Fix the source now and keep the record. Raises `Superseded` if it changes meanwhile."""
+        ...
+
+    async def undo(self, draft: DraftId) -> Undone:
+        """Put the author's files back; the source is not changed again until its author does."""
         ...
 
     def environment(self, draft: DraftId, site: Site) -> Mapping[str, str]:

@@ -50,6 +50,19 @@ class DraftReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """What came of taking the fixes back.
+
+    Attributes:
+        restored: Files that are as their author had them.
+        left: Files that were left alone, with the reason.
+    """
+
+    restored: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One part of the daemon's health."""
 

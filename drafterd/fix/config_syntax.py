@@ -40,6 +40,15 @@ def broken_at(root: SgNode) -> tuple[int, int] | None:
     return start.line + 1, start.column + 1
 
 
+def is_common_js(root: SgNode) -> bool:
+    """Whether a file is written for `require`: it sets `module.exports` and neither imports nor exports."""
+    kinds = {node.kind() for node in root.children()}
+    if kinds & {"import_statement", "export_statement"}:
+        return False
+    assigned = (node.field("left") for node in root.find_all(kind="assignment_expression"))
+    return any(left is not None and left.text().startswith(("module.exports", "exports.")) for left in assigned)
+
+
 def exported_object(root: SgNode) -> SgNode | None:
     """The object literal that becomes the configuration, or None where that is not plain."""
     exported = _exported(root)

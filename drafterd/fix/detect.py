@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from drafterd.domain.model import Kind, Problem, Recipe
-from drafterd.fix import scripts
+from drafterd.fix import new_package, scripts
 from drafterd.fix.folder import Folder
 from drafterd.fix.next_config import NAMES, UNREAD, facts
 from drafterd.fix.package import NAME, BadPackage, Package, parse
@@ -195,6 +195,7 @@ def _without_package(folder: Folder) -> Detection:
                 summary="this looks like a Next.js app without its package.json",
                 where=config or page,
                 hint="add a package.json with the dependencies next, react and react-dom",
+                proposals=(new_package.proposal(folder),),
             ),
         )
     return _static(folder, None) or _unknown(folder, None)

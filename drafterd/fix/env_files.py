@@ -7,6 +7,7 @@ from drafterd.domain.model import Edit, Kind, Mend, Problem
 from drafterd.fix import dotenv
 from drafterd.fix.folder import Folder
 from drafterd.fix.masks import Mask, covered, shows
+from drafterd.fix.read_names import names_read
 from drafterd.fix.settings import OWNED, Context
 
 LOCAL = ".env.local"
@@ -21,7 +22,12 @@ _BLOCK = re.compile(
     r"^# >>> drafterd[^\n]*\n(?:(?!# (?:>>>|<<<) drafterd)[^\n]*\n)*# <<< drafterd <<<[^\n]*(?:\n|\Z)", re.MULTILINE
 )
 _PLACEHOLDER = re.compile(
-    r"(?:your[-_ ].*|.*[-_]your[-_].*[-_]here|.*_here|change[-_ ]?me.*|replace[-_ ]?me.*|x{3,}|<[^>]*>|\.{3}|todo|sk-(?:\.{3}|x+|…)|placeholder)\Z",
+    r"(?:(?:add|enter|insert|put|paste)?[-_ ]?your[-_ ].*|.*[-_]your[-_].*|.*[-_ ]here|change[-_ ]?(?:me|this)\b.*"
+    r"|replace[-_ ]?(?:me|this|with)\b.*|x{3,}|\*{3,}|<[^>]*>|\[[^\]]*\]|\.{3}|…|todo|tbd|placeholder|dummy|example"
+    r"|(?:sk|pk|rk|whsec|gsk|ghp|hf|re|key|secret|token)[-_](?:(?:test|live|ant|proj)[-_])?(?:\.{3}|x{3,}|\*{3,}|…|your.*)"
+    r"|https?://(?:your|my)[-_].*|https?://(?:x{3,}|<[^>]*>).*"
+    r"|[a-z][a-z0-9+]*://(?:user(?:name)?|your[-_]?\w*|<[^>]*>|\[[^\]]*\]|johndoe)"
+    r":(?:pass(?:word|wd)?|randompassword|your[-_]?\w*|<[^>]*>|\[[^\]]*\])@.*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST_PLACEHOLDER = 200
@@ -123,6 +129,8 @@ def _ours(folder: Folder, context: Context) -> dict[str, str]:
         found = dotenv.parse(author_text(data.decode(errors="replace"))) if data else {}
         taken |= {key for key, value in found.items() if value and not is_placeholder(value)}
     facts = {"PORT": str(context.port), "NEXTAUTH_URL": f"http://localhost:{context.port}"}
+    if "AUTH_URL" in taken:
+        facts["AUTH_URL"] = facts["NEXTAUTH_URL"]  # by hand the draft is at home, wherever its author had it
     return facts | {key: value for key, value in context.variables.items() if key not in taken}
 
 
@@ -168,7 +176,8 @@ def _example(folder: Folder, context: Context, missing: list[str]) -> None:
         return
     own = dotenv.parse(author_text(text))
     in_local = dotenv.parse(local.decode(errors="replace")) if local else {}
-    names = dict.fromkeys(["PORT", "NEXTAUTH_URL", *context.variables, *context.settings.absent, *missing, *in_local])
+    ours = ["PORT", "NEXTAUTH_URL", *context.variables, *context.settings.absent, *missing]
+    names = dict.fromkeys([*ours, *in_local, *names_read(folder)])
     lines = [f"{name}=your-{name.lower().replace('_', '-')}" for name in names if name not in own]
     new = _with_block(text, lines)
     if new != text:
@@ -228,7 +237,7 @@ def _stronger(folder: Folder, context: Context) -> Iterator[Problem]:
     if data is None:
         return
     found = dotenv.parse(data.decode(errors="replace"))
-    ours = {"PORT", "NEXTAUTH_URL", *context.variables}
+    ours = {"PORT", "NEXTAUTH_URL", "AUTH_URL", *context.variables}
     beats = sorted(key for key in found.keys() & ours if key in OWNED or is_placeholder(found[key]) or not found[key])
     if beats:
         yield Problem(

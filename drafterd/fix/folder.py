@@ -112,6 +112,8 @@ class Folder:
         old = self.read(name)
         if reason is None and entry is not None and old is None:
             reason = "it cannot be read"
+        if entry is None and name not in self._pending and self._is_folder(name):
+            reason = "there is a folder of that name"
         if reason is not None:
             self.refused[name] = reason
             return False
@@ -122,6 +124,14 @@ class Folder:
             pending.new, pending.mode = new, mode if mode is not None else pending.mode
             pending.edits.extend(edits)
         return True
+
+    def _is_folder(self, name: str) -> bool:
+        """Whether a folder, which no walk lists, is in the place of a file."""
+        try:
+            with beneath(self.root, name) as path:
+                return stat.S_ISDIR(path.lstat().st_mode)
+        except OSError:
+            return False
 
     def changes(self) -> tuple[Change, ...]:
         """Everything proposed, files with values first: a secret is kept before it leaves the source."""

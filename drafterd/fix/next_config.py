@@ -19,8 +19,14 @@ from drafterd.fix.settings import Context
 RULE = "next-standalone"
 NAMES = ("next.config.js", "next.config.mjs", "next.config.ts")
 """In the order in which Next.js takes them; the first wins."""
-UNREAD = ("next.config.cjs", "next.config.mts")
+UNREAD = ("next.config.mts", "next.config.cjs")
 """Names that look like a configuration and are not read by every version."""
+READ = (*NAMES, *UNREAD)
+"""In the order in which a build of ours takes them: it wraps them all."""
+ORIGINAL = "next.config.draft-original"
+"""What a build's snapshot calls the author's file, with its ending."""
+MARK = "// Made for this build around the author's configuration: "
+"""Begins the second line of a wrapper; the author's file, or nothing, follows."""
 
 _NEW = b"""/** @type {import('next').NextConfig} */
 const nextConfig = {
@@ -51,8 +57,17 @@ class ConfigFacts:
 
 
 def config_file(folder: Folder) -> str:
-    """The configuration that Next.js reads, or ""."""
-    return next((name for name in NAMES if folder.has(name)), "")
+    """The configuration that a build of ours reads, or ""."""
+    name = next((name for name in READ if folder.has(name)), "")
+    # The folder of a build was copied, wrapper and all.
+    wrapped = original_of(folder.text(name) or "") if name else None
+    return name if wrapped is None or not folder.has(wrapped) else wrapped
+
+
+def original_of(text: str) -> str | None:
+    """The file that a wrapper of ours wraps, "" for none; None: the text is no wrapper."""
+    found = re.match(rf"[^\n]*\n{re.escape(MARK)}((?:{re.escape(ORIGINAL)}\.[cm]?[jt]s)?)\n", text)
+    return found[1] if found else None
 
 
 def language(name: str) -> str:
@@ -99,27 +114,28 @@ def fix(folder: Folder, context: Context) -> Iterator[Problem]:
     if known.output or (context.package is not None and custom_server(folder, context.package)):
         return
     if not known.file:
-        if not any(folder.has(name) for name in UNREAD):
-            folder.put(NAMES[1], _NEW, [_edit(NAMES[1], "", _NEW.decode(), context)])
+        folder.put(NAMES[1], _NEW, [_edit(NAMES[1], "", _NEW.decode(), context)])
         return
     _insert(folder, known.file, context)
 
 
 def _odd_files(folder: Folder, known: ConfigFacts) -> Iterator[Problem]:
-    unread = [name for name in (*NAMES, *UNREAD) if name != known.file and folder.has(name)]
-    if known.file and unread:
+    if known.file.startswith(ORIGINAL):
+        return
+    unread = [name for name in READ if name != known.file and folder.has(name)]
+    if known.file in NAMES and unread:
         yield Problem(
             code="unread-next-config",
             summary=f"Next.js reads {known.file} and not {', '.join(unread)}",
             where=unread[0],
             hint="keep one configuration",
         )
-    elif unread:
+    elif known.file in UNREAD:
         yield Problem(
             code="unread-next-config",
-            summary=f"Next.js does not read {unread[0]}",
-            where=unread[0],
-            hint="rename it to next.config.mjs",
+            summary=f"not every version of Next.js reads {known.file}; the builds here do",
+            where=known.file,
+            hint=f"call it {'next.config.ts' if known.file.endswith('ts') else 'next.config.js'}",
         )
 
 

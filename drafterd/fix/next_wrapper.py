@@ -1,72 +1,38 @@
 """Wraps the author's Next.js configuration in a build's snapshot: the place for what depends on the address.
 
-The wrapper imports the original, whatever its shape, and sets what serving needs on top.
+The wrapper imports the original, whatever its shape, and sets what serving needs on top. What no
+version of Next.js can load by its name or language is made loadable on the way.
 """
 
 import contextlib
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from drafterd import files
 from drafterd.domain.model import Kind, Recipe
+from drafterd.fix import config_syntax as syntax
 from drafterd.fix import package
 from drafterd.fix.folder import READ_LIMIT
-from drafterd.fix.next_config import NAMES
+from drafterd.fix.next_config import MARK, NAMES, ORIGINAL, READ, language, original_of
 
-ORIGINAL = "next.config.draft-original"
-_SUFFIXES = (".js", ".mjs", ".ts", ".cjs")
-_COMMON_JS = re.compile(r"\bmodule\.exports\b|\bexports\.\w+\s*=")
-_MODULE = re.compile(r"^[ \t]*+(?:import\s|import[{*\"']|export\s|export[{*])", re.MULTILINE)
+_TYPESCRIPT = (".ts", ".mts")
+_OLDEST_TYPESCRIPT = 15
+"""The first major version of Next.js that reads a configuration in TypeScript."""
 
-_WRAPPER = """\
-// @ts-nocheck
-// Made for this build: the author's configuration, with what serving the draft needs on top.
-%(imports)s
+_BODY = Path(__file__).with_name("next_wrapper.js")
+_LOADER = Path(__file__).with_name("next_original.mjs")
+_MODULE_IMPORTS = "import { createRequire } from 'node:module';\nimport { join } from 'node:path';\n"
+_SCRIPT_IMPORTS = "const { createRequire } = require('node:module');\nconst { join } = require('node:path');\n"
 
-const serving = %(serving)s;
-const repairs = (process.env.DRAFT_REPAIRS ?? '').split(',');
 
-function versionOfNext() {
-  try {
-    return parseInt(createRequire(join(process.cwd(), 'package.json'))('next/package.json').version, 10) || 99;
-  } catch {
-    return 99;
-  }
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Package:
+    """What of package.json counts here: whether `.js` is a module, and the major version of Next.js, 0 if unknown."""
 
-async function unwrapped(found, args) {
-  let config = found;
-  for (let depth = 0; depth < 10; depth += 1) {
-    config = await config;
-    if (typeof config === 'function') config = config(...args);
-    else if (config && config.default !== undefined && (config.__esModule || config[Symbol.toStringTag] === 'Module'))
-      config = config.default;
-    else if (config && config[Symbol.toStringTag] === 'Module') config = config['module.exports'] ?? {};
-    else break;
-  }
-  return config ?? {};
-}
-
-export default async function draftConfig(...args) {
-  const config = { ...(await unwrapped(original, args)) };
-  if (serving.standalone && config.output !== 'export') config.output = 'standalone';
-  if (repairs.includes('ignore-types')) config.typescript = { ...config.typescript, ignoreBuildErrors: true };
-  if (versionOfNext() < 16) config.eslint = { ...config.eslint, ignoreDuringBuilds: true };
-  if (repairs.includes('no-suspense-bailout') && versionOfNext() === 14)
-    config.experimental = { ...config.experimental, missingSuspenseWithCSRBailout: false };
-  if (serving.basePath !== null) {
-    if (config.basePath && config.assetPrefix === config.basePath) delete config.assetPrefix;
-    config.basePath = serving.basePath;
-  }
-  if (versionOfNext() >= 15) {
-    if (!config.outputFileTracingRoot && !config.turbopack?.root) config.outputFileTracingRoot = process.cwd();
-  } else if (!config.experimental?.outputFileTracingRoot) {
-    config.experimental = { ...config.experimental, outputFileTracingRoot: process.cwd() };
-  }
-  return config;
-}
-"""
+    module: bool = False
+    next: int = 0
 
 
 def prepare_snapshot(root: Path, *, recipe: Recipe, base_path: str) -> None:
@@ -76,50 +42,89 @@ def prepare_snapshot(root: Path, *, recipe: Recipe, base_path: str) -> None:
     """
     if recipe.kind not in (Kind.NEXT, Kind.NEXT_EXPORT):
         return
-    original = _original(root)
-    wrapper = "next.config.ts" if original.endswith(".ts") else "next.config.mjs"
+    known = _package(root)
+    original = _original(root, known)
     serving = {
         "standalone": recipe.kind is Kind.NEXT and not recipe.start,
         "basePath": None if recipe.own_base_path else base_path,
     }
-    text = _WRAPPER % {"imports": _imports(original), "serving": json.dumps(serving)}
-    files.write_atomic(root / wrapper, text.encode(), sync=False)
+    name = _wrapper_name(root, original, known)
+    script = name.endswith(".js") and not known.module
+    text = "\n".join(
+        (
+            f"// @ts-nocheck\n{MARK}{original}",
+            _SCRIPT_IMPORTS if script else _MODULE_IMPORTS,
+            _imported(original, name, script=script),
+            f"const serving = {json.dumps(serving)};",
+            _BODY.read_text(),
+            "module.exports = draftConfig;" if script else "export default draftConfig;",
+            "",
+        )
+    )
+    files.write_atomic(root / name, text.encode(), sync=False)
 
 
-def _original(root: Path) -> str:
+def _package(root: Path) -> _Package:
+    try:
+        found = package.parse(files.read_regular(root / package.NAME, limit=READ_LIMIT))
+    except (OSError, package.BadPackage):
+        return _Package()
+    major = re.search(r"\d+", found.dependencies.get("next", ""))
+    return _Package(module=found.module, next=int(major[0][:4]) if major else 0)
+
+
+def _original(root: Path, known: _Package) -> str:
     """The name of the author's file after its renaming; "": there is none."""
-    for suffix in _SUFFIXES:
-        if _plain(root / f"{ORIGINAL}{suffix}"):
-            return f"{ORIGINAL}{suffix}"
-    found = next((name for name in (*NAMES, "next.config.cjs") if _plain(root / name)), "")
-    if not found:
-        return ""
-    renamed = ORIGINAL + _suffix(root, found)
-    (root / found).rename(root / renamed)
-    return renamed
+    for name in NAMES:
+        if _plain(root / name) and (wrapped := original_of(_text(root / name))) is not None:
+            return wrapped if wrapped and _plain(root / wrapped) else ""
+    found = next((name for name in READ if _plain(root / name)), "")
+    if found:
+        renamed = ORIGINAL + _suffix(root, found, known)
+        (root / found).rename(root / renamed)
+        return renamed
+    # Left by a kill between the two writes, or by somebody who copied the folder of a build.
+    return next(
+        (f"{ORIGINAL}{Path(name).suffix}" for name in READ if _plain(root / f"{ORIGINAL}{Path(name).suffix}")), ""
+    )
 
 
 def _plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _suffix(root: Path, name: str) -> str:
-    """The original's ending; CommonJS in a package of modules gets the one that Node can load."""
-    suffix = name.removeprefix("next.config")
-    if suffix != ".js":
-        return suffix
-    text = files.read_regular(root / name, limit=READ_LIMIT).decode(errors="replace")
-    modules = False
-    with contextlib.suppress(OSError, package.BadPackage):
-        modules = package.parse(files.read_regular(root / package.NAME, limit=READ_LIMIT)).module
-    return ".cjs" if modules and _COMMON_JS.search(text) and not _MODULE.search(text) else suffix
+def _text(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return files.read_regular(path, limit=READ_LIMIT).decode(errors="replace")
+    return ""
 
 
-def _imports(original: str) -> str:
-    lines = ["import { createRequire } from 'node:module';", "import { join } from 'node:path';"]
-    if original:
-        # A TypeScript file is imported without its ending: the compiler of Next.js finds it.
-        lines.append(f"import * as original from './{original.removesuffix('.ts')}';")
-    else:
-        lines.append("const original = {};")
-    return "\n".join(lines)
+def _suffix(root: Path, name: str, known: _Package) -> str:
+    """The original's ending; CommonJS under a name for modules gets the one that Node.js can load."""
+    suffix = Path(name).suffix
+    module = suffix == ".mjs" or (suffix == ".js" and known.module)
+    if module and syntax.is_common_js(syntax.parse(_text(root / name), language(name))):
+        return ".cjs"
+    return suffix
+
+
+def _wrapper_name(root: Path, original: str, known: _Package) -> str:
+    if original.endswith(".ts") and not 0 < known.next < _OLDEST_TYPESCRIPT:
+        return "next.config.ts"
+    other = root / "next.config.mjs"
+    # A second configuration is not read, but the first may import it.
+    taken = _plain(other) and original_of(_text(other)) is None
+    return "next.config.js" if taken else "next.config.mjs"
+
+
+def _imported(original: str, wrapper: str, *, script: bool) -> str:
+    if not original:
+        return "const original = {};"
+    if script:
+        return f"const original = () => import('./{original}');"
+    if wrapper.endswith(".ts"):
+        # Without its ending: the compiler of Next.js finds it.
+        return f"import * as original from './{original.removesuffix('.ts')}';"
+    if original.endswith(_TYPESCRIPT):
+        return f"{_LOADER.read_text()}\nconst original = await typeScript('./{original}');"
+    return f"import * as original from './{original}';"

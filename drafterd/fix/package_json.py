@@ -3,25 +3,34 @@
 Only the values of scripts change, by their place in the text: all other bytes stay.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping
-
-from ast_grep_py import SgNode
 
 from drafterd.domain.model import Edit, Kind, Problem
 from drafterd.fix import scripts
+from drafterd.fix.build_script import changed_for_build
 from drafterd.fix.folder import Folder
-from drafterd.fix.package import NAME, Package, member, members, top
+from drafterd.fix.package import NAME, Package
+from drafterd.fix.script_text import with_scripts
 from drafterd.fix.settings import Context
 
 RULE = "package-scripts"
+
+_TOOLS: Mapping[str, Mapping[str, str]] = {
+    "nuxt": {"dev": "nuxt dev", "build": "nuxt build"},
+    "@sveltejs/kit": {"dev": "vite dev", "build": "vite build"},
+    "astro": {"dev": "astro dev", "build": "astro build"},
+    "@react-router/dev": {"dev": "react-router dev", "build": "react-router build"},
+    "@remix-run/dev": {"dev": "remix vite:dev", "build": "remix vite:build"},
+    "react-scripts": {"build": "react-scripts build"},
+    "vite": {"dev": "vite", "build": "vite build"},
+}
+"""By dependency, the first that is there: the scripts that a draft made with it cannot be built or tried without."""
 
 
 def fix(folder: Folder, context: Context) -> Iterator[Problem]:
     """Propose the scripts; yields what was left alone."""
     package = context.package
-    if package is None or context.kind is Kind.STATIC:
+    if package is None or (context.kind is Kind.STATIC and not context.builds):
         return
     wanted = dict(_wanted(package, context, custom=custom_server(folder, package)))
     text = with_scripts(package.text, {name: line for name, (line, _) in wanted.items()})
@@ -61,12 +70,8 @@ def custom_server(folder: Folder, package: Package) -> str:
 
 def _wanted(package: Package, context: Context, *, custom: str) -> Iterator[tuple[str, tuple[str, str]]]:
     """Each script that is to change: its new line and the reason."""
-    if context.kind is Kind.NODE:
-        for name in ("dev", "start"):
-            line = package.scripts.get(name, "")
-            fixed = scripts.node_line(line, context.port)
-            if fixed != line:
-                yield name, (fixed, "the draft listens on the port it is given")
+    if context.kind not in (Kind.NEXT, Kind.NEXT_EXPORT):
+        yield from _of_other_kinds(package, context)
         return
     names = ("dev", "build") if context.kind is Kind.NEXT_EXPORT else ("dev", "build", "start")
     for name in names:
@@ -74,6 +79,19 @@ def _wanted(package: Package, context: Context, *, custom: str) -> Iterator[tupl
         new = _next_script(name, line, context.port, custom=custom)
         if new is not None and new != line:
             yield name, (new, _reason(name, line))
+
+
+def _of_other_kinds(package: Package, context: Context) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What is built needs the script for it; whatever listens follows the port. `start` stays the author's."""
+    tool = next((found for name, found in _TOOLS.items() if name in package.dependencies), None)
+    for name, line in (tool or {}).items() if context.builds or context.kind is not Kind.NODE else ():
+        if not package.scripts.get(name, "").strip():
+            yield name, (line, f"there is no script {name!r}")
+    for name in ("dev", "start") if context.kind is Kind.NODE else ():
+        line = package.scripts.get(name, "")
+        fixed = scripts.node_line(line, context.port)
+        if fixed != line:
+            yield name, (fixed, "the draft listens on the port it is given")
 
 
 def _next_script(name: str, line: str, port: int, *, custom: str) -> str | None:
@@ -95,6 +113,13 @@ def _reason(name: str, line: str) -> str:
 
 
 def _left_alone(package: Package, context: Context) -> Iterator[Problem]:
+    if changed := changed_for_build(package.scripts):
+        yield Problem(
+            code="build-link-dropped",
+            summary=f"builds leave 'next lint' and 'next export' out of the script {', '.join(map(repr, changed))}",
+            where=NAME,
+            hint="Next.js 16 has no 'next lint', and a build needs neither",
+        )
     if context.kind is not Kind.NEXT:
         return
     start = package.scripts.get("start", "")
@@ -107,78 +132,11 @@ def _left_alone(package: Package, context: Context) -> Iterator[Problem]:
         )
     for name in ("dev", "start"):
         line = package.scripts.get(name, "")
-        if line.strip() and scripts.next_line(line, context.port) is None:
+        own = line.strip() and not scripts.starts_standalone(line)
+        if own and scripts.next_line(line, context.port) is None:
             yield Problem(
                 code="script-kept",
                 summary=f"the script {name!r} starts something of its own and was kept",
                 where=NAME,
                 hint="it must listen on the port in the variable PORT",
             )
-
-
-def with_scripts(text: str, wanted: Mapping[str, str]) -> str:
-    """The JSON text with these scripts set; new ones at the end, in the style of the file."""
-    for name, line in wanted.items():
-        text = _with_script(text, name, line)
-    return text
-
-
-def _with_script(text: str, name: str, line: str) -> str:
-    outer = top(text)
-    if outer is None:
-        return text
-    pair = member(outer, "scripts")
-    scripts_node = pair.field("value") if pair else None
-    if scripts_node is None:
-        start = outer.range().start.index + 1
-        return text[:start] + _first(text, name, line) + text[start:]
-    old = member(scripts_node, name)
-    value = old.field("value") if old else None
-    if value is not None:
-        span = value.range()
-        return text[: span.start.index] + _quoted(line) + text[span.end.index :]
-    return _appended(text, scripts_node.range().start.index, [*members(scripts_node)], name, line)
-
-
-def _appended(text: str, start: int, pairs: list[SgNode], name: str, line: str) -> str:
-    if not pairs:
-        end = text.index("}", start)
-        newline, indent, unit = _style(text)
-        if newline:
-            entry = f"{newline}{indent}{unit}{_quoted(name)}: {_quoted(line)}{newline}{indent}"
-        else:
-            entry = f"{_quoted(name)}:{_quoted(line)}"
-        return f"{text[: start + 1]}{entry}{text[end:]}"
-    first, last = pairs[0].range().start.index, pairs[-1].range().end.index
-    gap = text[start + 1 : first]
-    key, value = pairs[0].field("key"), pairs[0].field("value")
-    colon = text[key.range().end.index : value.range().start.index] if key and value else ": "
-    between = text[pairs[0].range().end.index + 1 : pairs[1].range().start.index] if len(pairs) > 1 else gap
-    separator = gap if "\n" in gap else between
-    return f"{text[:last]},{separator}{_quoted(name)}{colon}{_quoted(line)}{text[last:]}"
-
-
-def _first(text: str, name: str, line: str) -> str:
-    """A whole `scripts` object, to stand first in the outermost one."""
-    newline, indent, unit = _style(text)
-    more = bool([*members(top(text))])
-    if not newline and more:
-        return f'"scripts":{{{_quoted(name)}:{_quoted(line)}}},'
-    newline, indent = newline or "\n", indent or "  "
-    unit = unit or indent
-    inner = f"{newline}{indent}{unit}{_quoted(name)}: {_quoted(line)}{newline}{indent}"
-    return f'{newline}{indent}"scripts": {{{inner}}}' + ("," if more else newline)
-
-
-def _style(text: str) -> tuple[str, str, str]:
-    """Newline, indentation of the first level and its unit; three empty ones for a one-line file."""
-    found = re.search(r"\{(\r?\n)[\r\n]*([ \t]+)\"", text)
-    return (found[1], found[2], found[2]) if found else ("", "", "")
-
-
-def _quoted(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(text)
-    return json.dumps(text, ensure_ascii=False)

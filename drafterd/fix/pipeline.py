@@ -115,6 +115,7 @@ def _context(
         port=port,
         settings=settings,
         kind=kind,
+        builds=found.recipe.build,
         package=found.package,
         ports=ports | env_files.own_ports(folder),
         variables={} if kind is Kind.STATIC else settings.render(draft=draft, port=port, url=url, path=""),

@@ -12,12 +12,14 @@ _CALL = re.compile(
     (?P<cross>(?<![\w./-])(?:cross-env|env)\s+)?
     (?P<set>(?:(?<![\w./-])[A-Za-z_]\w*={_ASSIGNED}\s+)*)
     (?P<runner>(?:(?<![\w./-])(?:npx|bunx|pnpm|yarn|bun)(?:\s+(?:exec|dlx|run|x|--bun|--yes|-y|--no-install))*\s+)?)
-    (?P<next>(?<![\w/.@-])(?:(?:node\s+)?(?:\./)?node_modules/(?:\.bin/next|next/dist/bin/next)|next))
+    (?P<next>(?<![\w/.@:-])(?:(?:node\s+)?(?:\./)?node_modules/(?:\.bin/next|next/dist/bin/next)|next))
     (?:(?P<command>\s+(?:dev|start)(?=[\s"'`&|;)]|$))|(?=\s*(?:$|["'`&|;)]))|(?=\s+-(?!-version|-help|v\b|h\b)))
     (?P<rest>(?:"\$\{{?PORT[^"]*"|"\d+"|'\d+'|[^&|;<>"'`\n)])*)
     """,
     re.VERBOSE,
 )
+_COMMAND_BEGINS = re.compile(r"(?:\A|[;&|(\"'`]|(?<!\S)--|(?<![\w./-])(?:dotenv|env-cmd))\s*\Z")
+"""What stands before a program; elsewhere a lone `next` is the name of a script or of a package."""
 _OPTION = re.compile(rf"(?<!\S)(?:--port|-p)(?:\s*=\s*|\s+|(?=[\d$\"'])){_PORT}")
 _OPTION_NAMED = re.compile(r"(?<!\S)(?:--port\b|-p(?=[\s=\d$\"']|$))")
 _PORT_SET = re.compile(rf"(?<!\S)PORT={_ASSIGNED}\s+")
@@ -54,11 +56,18 @@ def next_line(line: str, port: int, *, serve: bool = False) -> str | None:
 
     With `serve` a development server becomes `next start`.
     """
-    calls = list(_CALL.finditer(line)) if len(line) <= _LONGEST else []
+    calls = [call for call in _CALL.finditer(line) if _is_call(line, call)] if len(line) <= _LONGEST else []
     if not calls or any(not _understood(call["rest"]) for call in calls):
         return None
-    line = _CALL.sub(lambda call: _rewritten(call, port, serve=serve), line)
+    for call in reversed(calls):
+        line = line[: call.start()] + _rewritten(call, port, serve=serve) + line[call.end() :]
     return _EXPORTED.sub("", line)
+
+
+def _is_call(line: str, call: re.Match[str]) -> bool:
+    if call["command"] or call["cross"] or call["set"] or call["runner"]:
+        return True
+    return _COMMAND_BEGINS.search(line[: call.start()]) is not None
 
 
 def _understood(rest: str) -> bool:
@@ -98,7 +107,8 @@ def ports(line: str) -> frozenset[int]:
 
 def names_host(line: str) -> bool:
     """Whether a call of `next` says on which address to listen."""
-    return any(_HOST.search(call["rest"]) for call in _CALL.finditer(line[:_LONGEST]))
+    line = line[:_LONGEST]
+    return any(_HOST.search(call["rest"]) for call in _CALL.finditer(line) if _is_call(line, call))
 
 
 def is_dev_server(line: str) -> bool:
@@ -129,6 +139,11 @@ def direct(line: str) -> tuple[str, ...] | None:
     if any(not _WORD.fullmatch(word) or "PORT-" in word for word in words):
         return None
     return tuple(words)
+
+
+def starts_standalone(line: str) -> bool:
+    """Whether a line runs the server that a standalone build of Next.js leaves: it follows `PORT` by itself."""
+    return re.search(r"(?<![\w.-])node\s+(?:\./)?\.next/standalone/server\.js(?:\s|\Z)", line[:_LONGEST]) is not None
 
 
 def server_file(line: str) -> str:

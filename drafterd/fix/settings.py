@@ -81,6 +81,7 @@ class Context:
         draft: The draft's id, for templates.
         port: Its home port: the only port that may be written into files.
         kind: What it is.
+        builds: Whether its build script is run.
         package: Its package.json, or None.
         ports: The ports that its own files name: what it believes to listen on.
         variables: The operator's values as they stand in the folder.
@@ -97,3 +98,4 @@ class Context:
     variables: Mapping[str, str]
     known: Mapping[str, str]
     mask: Mask
+    builds: bool = True

@@ -22,7 +22,7 @@ from drafterd.domain.interfaces import Builds, Drafts, Fixes, Ledger, Proxy, Run
 from drafterd.domain.model import Build, BuildStatus, FixRecord, Goal, Intent, Presence, Problem
 from drafterd.domain.names import DraftId, InstanceId
 from drafterd.domain.plan import Rules
-from drafterd.domain.report import Check, DraftReport, StatusReport
+from drafterd.domain.report import Check, DraftReport, StatusReport, Undone
 from drafterd.domain.routing import RouteTable
 from drafterd.domain.state import State, Work
 from drafterd.domain.view import View
@@ -299,6 +299,15 @@ class Control:
         """What the fixes found and did, or None: they have not run yet."""
         self._view(draft)
         return self._fixes.record(draft)
+
+    async def undo(self, draft: DraftId) -> Undone:
+        """Put the author's files back as they were before the fixes."""
+        self._view(draft)
+        done = await self._fixes.undo(draft)
+        self._ledger.record_event(draft, "undone", {"files": len(done.restored)})
+        await self._drafts.scan()
+        self._queue.add(draft)
+        return done
 
     async def rebuild(self, draft: DraftId, *, clean: bool) -> Build:
         """Build once more, whatever came of the last time. Raises `WrongState`."""

@@ -18,7 +18,7 @@ from drafterd.web.logs import log_answer
 from drafterd.web.operations import Call, Handle, Operation, json_answer
 from drafterd.web.problems import HttpProblem
 from drafterd.web.queries import Body, DeleteQuery, DraftQuery, DraftsQuery, LogQuery, Query
-from drafterd.web.shapes import DraftShape, DraftsShape, FixesShape
+from drafterd.web.shapes import DraftShape, DraftsShape, FixesShape, UndoneShape
 
 _WAIT_SLICE = 5.0
 """A long poll looks this often whether its visitor is still there, seconds."""
@@ -149,6 +149,11 @@ async def show_fixes(call: Call[Query, Body]) -> web.StreamResponse:
     return json_answer(FixesShape.of(record))
 
 
+async def undo_fixes(call: Call[Query, Body]) -> web.StreamResponse:
+    """Put the author's files back."""
+    return json_answer(UndoneShape.of(await call.control.undo(call.draft)))
+
+
 async def show_log(call: Call[LogQuery, Body]) -> web.StreamResponse:
     """What the running draft prints."""
     call.control.draft(call.draft)
@@ -218,6 +223,17 @@ OPERATIONS = (
         handle=show_fixes,
         answers={200: FixesShape},
         raises=(404,),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/drafts/{id}/fixes/undo",
+        name="undoFixes",
+        summary="Put the author's files back",
+        need=Need.TOKEN,
+        handle=undo_fixes,
+        body=Body,
+        answers={200: UndoneShape},
+        raises=(400, 404, 409, 415),
     ),
     Operation(
         method="GET",

@@ -7,7 +7,8 @@ durations seconds, sizes bytes.
 from pydantic import BaseModel
 
 from drafterd.domain.model import Build, Edit, FixRecord, Instance
-from drafterd.domain.report import Check, DraftReport, StatusReport
+from drafterd.domain.repair import printable
+from drafterd.domain.report import Check, DraftReport, StatusReport, Undone
 from drafterd.domain.routing import RouteTable
 from drafterd.web.build_shapes import DraftBuildShape, ProblemShape, Shape, Time
 from drafterd.web.display import utc
@@ -273,6 +274,19 @@ class FixesShape(Shape):
             problems=tuple(ProblemShape.of(problem) for problem in record.problems),
             problem=ProblemShape.of(record.problem) if record.problem else None,
         )
+
+
+class UndoneShape(Shape):
+    """What came of taking the fixes back: files as their author had them, and those left alone with the reason."""
+
+    restored: tuple[str, ...]
+    left: dict[str, str]
+
+    @classmethod
+    def of(cls, done: Undone) -> "UndoneShape":
+        """The same in JSON."""
+        left = {printable(name): reason for name, reason in done.left.items()}
+        return cls(restored=tuple(map(printable, done.restored)), left=left)
 
 
 class HttpProblemShape(BaseModel):

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 from drafterd.cli import app
 from drafterd.domain.model import BuildStatus, Goal, Intent, Problem
 from drafterd.domain.names import DraftId
+from drafterd.domain.report import Undone
 from tests.builders import a_build, a_live_view, a_record, an_instance, eventually
 from tests.integration.web.world import a_world
+from tests.unit.fix.folders import folder, snapshot
 
 
 @pytest.fixture
@@ -293,6 +295,46 @@ async def test_fixes(world):
     put_live(world)
     found = json.loads((await call(world, "fixes", "hello", "--json")).stdout)
     assert found["kind"] == "node"
+
+
+async def test_fixes_can_be_taken_back(world):
+    put_live(world)
+    world.doors.undoes = Undone(restored=("package.json",))
+    result = await call(world, "fixes", "hello", "--undo")
+    assert (result.exit_code, result.stdout) == (0, "package.json: as its author had it\n")
+    assert "nothing to take back" in (await call(world, "fixes", "hello", "--undo")).stderr
+    world.doors.undoes = Undone(left={"auth.ts": "it was changed since"})
+    result = await call(world, "fixes", "hello", "--undo", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"restored": [], "left": {"auth.ts": "it was changed since"}}
+    assert (await call(world, "fixes", "other", "--undo")).exit_code == 3
+
+
+@pytest.mark.parametrize("place", ["elsewhere", ".drafts"])
+def test_a_folder_can_be_fixed_and_put_back_without_a_daemon(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    root = folder(tmp_path / place / "d", {"package.json": '{"dependencies":{"next":"16"},}', "next.config.js": ""})
+    before = snapshot(root)
+
+    def fix(*options):
+        return CliRunner().invoke(app, ["fix", str(root), *options])
+
+    assert fix("--check").exit_code == 1
+    assert fix("--dry-run").exit_code == 0
+    assert "+++ b/package.json" in fix("--diff").stdout
+    assert snapshot(root) == before
+    assert fix().exit_code == 0
+    assert fix("--check").exit_code == 0
+    assert fix("--diff").stdout == ""
+    assert fix("--undo", "--check").exit_code == 2
+    assert "package.json: as its author had it" in fix("--undo").stdout
+    left = snapshot(root)
+    assert {name: data for name, data in left.items() if not name.startswith(".draft-undo/")} == before
+    assert (tmp_path / ".drafterd/drafts/d/originals").exists() is (place == ".drafts")
+    assert (root / ".draft-undo").exists() is (place != ".drafts")
+    assert "nothing to take back" in fix("--undo").stderr
+    assert fix().exit_code == 0
+    assert "next build" in (root / "package.json").read_text()
 
 
 async def test_health(world):

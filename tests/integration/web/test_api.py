@@ -44,6 +44,7 @@ async def test_a_draft_has_the_shape_that_programs_rely_on(world):
             "since": "1970-01-01T00:00:05Z",
             "retry_at": None,
             "tail": ["a"],
+            "proposals": [],
         },
         "url": "http://localhost:8080/api/draft/hello",
         "urls": ["http://localhost:8080/api/draft/hello", "http://hello.localhost:8080/"],

@@ -19,6 +19,7 @@ from drafterd.domain.addressing import Addressing
 from drafterd.domain.model import AddressKind, Build, BuildStatus, FixRecord, Problem, Source
 from drafterd.domain.names import DraftId
 from drafterd.domain.plan import Rules
+from drafterd.domain.report import Undone
 from drafterd.domain.routing import RouteTable
 from drafterd.domain.view import View
 from drafterd.layout import Layout
@@ -66,10 +67,15 @@ class Doors:
         self.scans = 0
         self.up = True
         self.intents: list[Any] = []
+        self.undoes = Undone()
 
     # Fixes
     def record(self, draft: DraftId) -> FixRecord | None:
         return self.views[draft].fix
+
+    async def undo(self, draft: DraftId) -> Undone:
+        done, self.undoes = self.undoes, Undone()
+        return done
 
     # Builds
     def builds(self, draft: DraftId) -> tuple[Build, ...]:

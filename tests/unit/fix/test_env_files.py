@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from drafterd.fix import FixSettings, apply, propose, unified_diff
+from drafterd.fix import FixSettings, apply, dotenv, propose, unified_diff
 from drafterd.fix.env_files import is_placeholder
 from tests.unit.fix.folders import folder, snapshot
 
@@ -119,6 +121,82 @@ def test_a_file_that_beats_ours_is_told(tmp_path):
     assert "DATABASE_URL, PORT" in found.summary
 
 
+def test_the_authors_address_gives_way_at_home(tmp_path):
+    root, _ = fixed(tmp_path, {".env": "AUTH_URL=https://shop.example\nNEXTAUTH_URL=https://shop.example\n"})
+    assert "\nAUTH_URL=http://localhost:3005\n" in local(root)
+    root, _ = fixed(tmp_path / "other", {})
+    assert "AUTH_URL" not in local(root).replace("NEXTAUTH_URL", "")
+
+
+def test_the_example_names_what_the_code_reads(tmp_path):
+    code = "const a = process.env.STRIPE_SECRET_KEY; const { SMTP_HOST } = process.env; process.env.NODE_ENV"
+    root, _ = fixed(tmp_path, {"app/api/pay/route.ts": code, ".env.example": "SMTP_HOST=mail.example\n"})
+    text = (root / ".env.example").read_text()
+    assert "STRIPE_SECRET_KEY=your-stripe-secret-key\n" in text
+    assert text.count("SMTP_HOST") == 1
+    assert "NODE_ENV" not in text
+    assert "STRIPE" not in local(root)
+
+
+def test_the_files_of_git_stay(tmp_path):
+    root, proposal = fixed(tmp_path, {".gitignore": "node_modules\n"})
+    assert (root / ".gitignore").read_text() == "node_modules\n"
+    assert ".gitignore" not in [change.file for change in proposal.changes]
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path):
+    root = folder(tmp_path / "d", {**NEXT, ".env.local/x": "1"})
+    (root / ".env.example").mkdir()
+    proposal = propose(root, port=3005, settings=SETTINGS)
+    apply(proposal)
+    assert (root / ".env.local/x").read_text() == "1"
+    told = {problem.where for problem in proposal.problems if problem.code == "not-changed"}
+    assert told == {".env.local", ".env.example"}
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "A=1",
+            "# note",
+            "",
+            "PORT=9",
+            "NEXTAUTH_URL=https://x.example",
+            "DATABASE_URL=your-database-url",
+            "DATABASE_URL='postgresql://own:pw1234567@h/x'",
+            "GROQ_MODEL=",
+            'GROQ_MODEL="own"',
+            "export B=$A",
+            "SECRET_ONE=s3cr3tvalue1",
+            "not a line",
+        ]
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(LINES, LINES, LINES, st.sampled_from([("\n", ""), ("\n", "\n"), ("\r\n", "\r\n"), ("\r\n", "")]))
+def test_any_lines_stay_in_order_and_no_value_gets_into_the_example(tmp_path_factory, lines, weak, example, ends):
+    text = ends[0].join(lines) + ends[1]
+    files = {".env.local": text, ".env": "\n".join(weak), ".env.example": "\n".join(example)}
+    root, _ = fixed(tmp_path_factory.mktemp("e"), files)
+    new = local(root)
+    assert new.startswith(text)
+    keys = [line.partition("=")[0] for line in new[len(text) :].splitlines() if "=" in line]
+    assert len(keys) == len(set(keys))
+    values = dotenv.parse(new)
+    assert (values["PORT"], values["NEXTAUTH_URL"]) == ("3005", "http://localhost:3005")
+    own = dotenv.parse(text)
+    assert all(values[key] == own[key] for key in ("A", "SECRET_ONE") if key in own)
+    if "DATABASE_URL='postgresql" in text.split("DATABASE_URL=y")[-1]:
+        assert "DATABASE_URL" not in keys
+    shown = (root / ".env.example").read_bytes().decode()
+    assert shown.startswith("\n".join(example))
+    ours = shown[len("\n".join(example)) :]
+    assert not any(value in ours for value in ("s3cr3tvalue1", "pw1234567", "secretpw", "m-1"))
+
+
 def test_a_static_folder_gets_none(tmp_path):
     root = folder(tmp_path / "d", {"index.html": ""})
     assert not propose(root, port=3005, settings=SETTINGS).changes
@@ -132,12 +210,52 @@ def test_a_value_with_every_quote_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value", ["your-key-here", "your_key", "changeme", "xxx", "<key>", "sk-...", "gsk_your_key_here"]
+    "value",
+    [
+        "your-key-here",
+        "your_key",
+        "changeme",
+        "change-this-secret",
+        "xxx",
+        "xxxxxxxx",
+        "****",
+        "<key>",
+        "[YOUR-KEY]",
+        "sk-...",
+        "sk_test_xxx",
+        "pk_test_...",
+        "sk-proj-your-key",
+        "gsk_your_key_here",
+        "add_your_key",
+        "paste your key",
+        "replace-with-a-secret",
+        "https://your-project.supabase.co",
+        "postgresql://user:password@localhost:5432/mydb",
+        "postgresql://johndoe:randompassword@localhost:5432/mydb?schema=public",
+        "mongodb+srv://<user>:<password>@cluster.mongodb.net",
+        "TODO",
+    ],
 )
 def test_placeholders(value):
     assert is_placeholder(value)
 
 
-@pytest.mark.parametrize("value", ["x", "yourname", "sk-abcdefghijk", "postgresql://a:b@c/d", "true"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x",
+        "yourname",
+        "sk-abcdefghijk",
+        "postgresql://a:b@c/d",
+        "postgresql://user:s3cret@db/x",
+        "true",
+        "https://example.com",
+        "https://mystore.example",
+        "there",
+        "[1,2]x",
+        "sk_live_51Habc",
+        "secret",
+    ],
+)
 def test_no_placeholders(value):
     assert not is_placeholder(value)

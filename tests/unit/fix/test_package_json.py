@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drafterd.fix import FixSettings, apply, propose
-from drafterd.fix.package_json import with_scripts
+from drafterd.fix.script_text import with_scripts
 from drafterd.fix.scripts import direct, next_line, node_line
 from tests.unit.fix.folders import folder
 
@@ -33,6 +33,31 @@ LINES = [
     ("next lint && next start -p 80", f"next lint && next start {P}"),
     ("next dev | pino-pretty", f"next dev {P} | pino-pretty"),
     ("./node_modules/.bin/next dev", f"./node_modules/.bin/next dev {P}"),
+    ("env-cmd -f .env.production next start -p 3000", f"env-cmd -f .env.production next start {P}"),
+    ("env-cmd next", f"env-cmd next dev {P}"),
+    ("dotenv -- next", f"dotenv -- next dev {P}"),
+    ("pnpm exec next dev", f"pnpm exec next dev {P}"),
+    ("yarn next dev -p 4000", f"yarn next dev {P}"),
+    ("bunx --bun next dev", f"bunx --bun next dev {P}"),
+    ("bun --bun next dev --port=3000", f"bun --bun next dev {P}"),
+    ("cross-env NODE_ENV=production npx next start", f"cross-env NODE_ENV=production npx next start {P}"),
+    ("cross-env-shell PORT=3000 next start", f"cross-env-shell next start {P}"),
+    ("env PORT=3000 next start", f"next start {P}"),
+    ("PORT=$PORT next start", f"next start {P}"),
+    ("export PORT=3000; next start", f"next start {P}"),
+    ("set PORT=3000 && next start", f"set PORT=3000 && next start {P}"),
+    ("next start -p=3000", f"next start {P}"),
+    ("next start -p 0", f"next start {P}"),
+    ("next start --port 3000 --keepAliveTimeout 70000", f"next start {P} --keepAliveTimeout 70000"),
+    ("next start . -p 3000", f"next start . {P}"),
+    ("next build && next start", f"next build && next start {P}"),
+    ("next dev -p 3000 & node ws.js", f"next dev {P} & node ws.js"),
+    ("concurrently 'next dev -p 3000' 'npm:ws'", f"concurrently 'next dev {P}' 'npm:ws'"),
+    ('concurrently -k "next dev" "tsc -w"', f'concurrently -k "next dev {P}" "tsc -w"'),
+    ("sh -c 'next start -p 3000'", f"sh -c 'next start {P}'"),
+    ("next dev -p 3000 2>&1 | tee log", f"next dev {P} 2>&1 | tee log"),
+    ("next start -p 3000 || exit 1", f"next start {P} || exit 1"),
+    ("npm i next && next dev", f"npm i next && next dev {P}"),
     ("node node_modules/next/dist/bin/next start -p 80", f"node node_modules/next/dist/bin/next start {P}"),
 ]
 
@@ -53,6 +78,13 @@ def test_only_the_port_of_a_call_of_next_changes(line, wanted):
         "my-next dev",
         "x/next.js",
         "next --help",
+        "npm run next",
+        "npm-run-all --parallel dev:next",
+        "run-p next css",
+        "npx --yes next@latest dev",
+        "next start -p %PORT%",
+        "turbo run dev",
+        "pm2-runtime start npm -- start",
     ],
 )
 def test_what_is_no_plain_call_of_next_is_not_understood(line):
@@ -159,6 +191,65 @@ def test_removed_comments_are_told(tmp_path):
     assert "package-comments" in [edit.rule for edit in proposal.edits]
 
 
+NEXT_SCRIPTS = '"dev":"next dev","build":"next build","start":"next start"'
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f"{{{NEXT}}}", {"dev": f"next dev {P}", "build": "next build", "start": f"next start {P}"}),
+        (f'{{"scripts":{{}},{NEXT}}}', {"dev": f"next dev {P}", "build": "next build", "start": f"next start {P}"}),
+        (
+            f'{{"scripts":{{"dev":"","build":" ","start":7}},{NEXT}}}',
+            {"dev": f"next dev {P}", "build": "next build", "start": f"next start {P}"},
+        ),
+        (
+            f'{{"scripts":{{"prebuild":"x","postbuild":"y","start":"next dev --turbo"}},{NEXT}}}',
+            {
+                "prebuild": "x",
+                "postbuild": "y",
+                "start": f"next start {P}",
+                "dev": f"next dev {P}",
+                "build": "next build",
+            },
+        ),
+        (
+            f'{{"scripts":{{"dev":"turbo dev","build":"turbo build","start":"npm run serve"}},{NEXT}}}',
+            {"dev": "turbo dev", "build": "turbo build", "start": "npm run serve"},
+        ),
+    ],
+)
+def test_what_is_missing_is_added_and_what_is_there_stays(tmp_path, text, wanted):
+    data, _ = fixed(tmp_path, text)
+    assert json.loads(data)["scripts"] == wanted
+
+
+@pytest.mark.parametrize(
+    "start", ["node .next/standalone/server.js", "NODE_ENV=production node ./.next/standalone/server.js"]
+)
+def test_the_server_of_a_standalone_build_follows_the_port_by_itself(tmp_path, start):
+    data, proposal = fixed(
+        tmp_path, f'{{"scripts":{{"dev":"next dev","build":"next build","start":"{start}"}},{NEXT}}}'
+    )
+    assert json.loads(data)["scripts"]["start"] == start
+    assert not [problem for problem in proposal.problems if problem.where == "package.json"]
+    assert proposal.recipe is not None
+    assert proposal.recipe.start == ()
+
+
+@pytest.mark.parametrize("old", ["{}", "{ }", "{\n}", '{"private":true}', "{\r\n\t\r\n}"])
+def test_an_empty_object_gets_its_scripts(old):
+    new = with_scripts(old, {"dev": "a", "start": "b"})
+    assert json.loads(new) == {**json.loads(old), "scripts": {"dev": "a", "start": "b"}}
+    assert with_scripts(new, {"dev": "a", "start": "b"}) == new
+
+
+@pytest.mark.parametrize("ends", ["\n", "", "\n\n", "\r\n"])
+def test_the_end_of_the_file_stays(tmp_path, ends):
+    data, _ = fixed(tmp_path, f"{{{NEXT}}}{ends}")
+    assert data.decode().endswith(f"}}{ends}")
+
+
 def test_an_own_server_keeps_its_command(tmp_path):
     more = {"server.js": "require('next')"}
     data, proposal = fixed(tmp_path, f'{{"scripts":{{"start":"NODE_ENV=production node server.js"}},{NEXT}}}', **more)
@@ -201,6 +292,31 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=12,
 )
+
+SCRIPT_LINES = st.sampled_from(
+    [line for line, _ in LINES] + ["", "node server.js", "next lint && next build", "é && x"]
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.dictionaries(st.text(max_size=5), JSON, max_size=4).filter(lambda found: "scripts" not in found),
+    st.dictionaries(
+        st.sampled_from(["dev", "build", "start", "test", "prebuild"]), SCRIPT_LINES | st.integers(), max_size=5
+    ),
+    st.sampled_from([None, 2, "\t"]),
+)
+def test_a_fixed_package_holds_the_old_one_and_rests(tmp_path_factory, found, scripts, indent):
+    found = {**found, "dependencies": {"next": "15"}, "scripts": scripts}
+    data, _ = fixed(tmp_path_factory.mktemp("p"), json.dumps(found, indent=indent))
+    new = json.loads(data)
+    assert {**new, "scripts": None} == {**found, "scripts": None}
+    assert {"dev", "build", "start"} <= new["scripts"].keys()
+    assert [name for name in scripts if name not in {"dev", "build", "start"}] == [
+        name for name in new["scripts"] if name not in {"dev", "build", "start"}
+    ]
+    for name in ("test", "prebuild"):
+        assert new["scripts"].get(name) == scripts.get(name)
 
 
 @settings(max_examples=150, deadline=None)
