@@ -53,6 +53,7 @@ def failed(
     where: str = "",
     tail: Sequence[str] = (),
     retry_at: float | None = None,
+    proposals: Sequence[str] = (),
 ) -> BuildFailed:
     """A failure with the problem that tells it."""
     return BuildFailed(
@@ -65,6 +66,7 @@ def failed(
             where=where or f"step {step}",
             tail=tuple(tail[-TAIL:]),
             retry_at=retry_at,
+            proposals=tuple(proposals),
         )
     )
 
@@ -136,13 +138,23 @@ _KILLED = re.compile(r"signal: SIGKILL|\bKilled\b")
 _CLASSES = {"install": (_DISK, *_INSTALL), "build": (_DISK, *_BUILD)}
 
 
-def of_step(step: str, outcome: Outcome, lines: Sequence[str], *, root: Path, now: float, retry: float) -> BuildFailed:
+def of_step(
+    step: str,
+    outcome: Outcome,
+    lines: Sequence[str],
+    *,
+    root: Path,
+    now: float,
+    retry: float,
+    proposals: Sequence[str] = (),
+) -> BuildFailed:
     """Why a command of a build failed.
 
     Args:
         lines: What it printed, without colours.
         root: The scratch folder: its name is taken out of what is shown.
         retry: Seconds until a failure by the machine's fault is tried again.
+        proposals: What the author could do, and what is not done unasked.
     """
     shown = [line[:_TAIL_LINE].replace(f"file://{root}/", "").replace(f"{root}/", "") for line in lines]
     if outcome.timed_out:
@@ -168,6 +180,7 @@ def of_step(step: str, outcome: Outcome, lines: Sequence[str], *, root: Path, no
         where=where,
         tail=shown,
         retry_at=now + retry if found and found.retried else None,
+        proposals=proposals,
     )
 
 

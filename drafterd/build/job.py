@@ -13,6 +13,7 @@ from drafterd.build.log import BuildLog
 from drafterd.build.steps import BUILD, INSTALL, PACK, SNAPSHOT, Steps, Tools, in_thread
 from drafterd.domain.errors import DrafterdError, Superseded
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
+from drafterd.domain.repair import Repair
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +65,14 @@ class Job:
     async def _perform(self, began: float) -> None:
         tools, recipe, clean = self._tools, self._order.recipe, self.build.clean
         log = self._opened()
-        steps = Steps(tools, self._order, self.build.number, log, began + tools.settings.timeout)
+        steps = Steps(
+            tools,
+            self._order,
+            self.build.number,
+            log,
+            deadline=began + tools.settings.timeout,
+            on_repair=self._repaired,
+        )
         try:
             async with self._step(SNAPSHOT, log):
                 await steps.snapshot()
@@ -83,8 +91,13 @@ class Job:
             log.note(str(error))
             raise
         finally:
-            self.build = replace(self.build, repairs=steps.repairs)
             log.close()
+
+    def _repaired(self, repairs: tuple[Repair, ...]) -> None:
+        """A step is tried in another way: people see it while it goes on."""
+        self.build = replace(self.build, repairs=repairs)
+        self._save(self.build)
+        _log.info("build.repaired", draft=self.build.draft, build=self.build.number, reason=repairs[-1].code)
 
     def _opened(self) -> BuildLog:
         draft, number, settings = self.build.draft, self.build.number, self._tools.settings

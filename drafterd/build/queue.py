@@ -123,6 +123,8 @@ class BuildQueue:
     async def enqueue(self, draft: DraftId, key: str, *, clean: bool = False) -> Build:
         """Ask for a build; what waits or runs for another key is superseded. Raises `Busy`."""
         waiting, active = self._waiting.get(draft), self._active.get(draft)
+        if active and not active.build.status.active:
+            active = None  # it has ended, and only cleans up behind itself
         if active and not active.ending and active.build.key == key:
             if waiting:
                 self._drop(draft, None)

@@ -10,9 +10,12 @@ from typing import ParamSpec, TypeVar
 
 from drafterd import files, process, tree
 from drafterd.build import environment, failure, nextcache, release
-from drafterd.build.foreign import is_plain
+from drafterd.build.foreign import inside, is_plain
 from drafterd.build.log import BuildLog
 from drafterd.build.pack import pack
+from drafterd.build.repairs import ladder, packages
+from drafterd.build.repairs.situation import Situation
+from drafterd.build.repairs.variant import Remedy, Variant
 from drafterd.build.settings import BuildSettings
 from drafterd.domain.errors import BadDraft, Superseded
 from drafterd.domain.interfaces import Outcome, Sandbox, Step
@@ -32,14 +35,6 @@ _IDENTITY_MAX = 1000
 _TEMPORARY_MAX = 70
 _NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
 _NPM_INSTALL = ("install", "--no-audit", "--no-fund", "--no-progress")
-_UNUSABLE_LOCK = "npm error code EUSAGE"
-
-UNUSABLE_LOCK = Repair(
-    code="unusable-lock",
-    step=INSTALL,
-    summary="package-lock.json cannot be used as it is: `npm install` instead of `npm ci`",
-)
-"""The repair that is reported when it was done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +90,19 @@ class Steps:
 
     Args:
         deadline: When its time is over, by `time.monotonic`.
+        on_repair: Told of every repair as soon as it is tried.
     """
 
-    def __init__(self, tools: Tools, order: BuildOrder, number: int, log: BuildLog, deadline: float) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        order: BuildOrder,
+        number: int,
+        log: BuildLog,
+        *,
+        deadline: float,
+        on_repair: Callable[[tuple[Repair, ...]], None],
+    ) -> None:
         self._tools = tools
         self._order = order
         self._number = number
@@ -106,7 +111,9 @@ class Steps:
         self.scratch = tools.layout.builds(order.draft) / str(number)
         self._source = self.scratch / "src"
         self._home = self.scratch / "home"
-        self.repairs: tuple[Repair, ...] = ()
+        self._on_repair = on_repair
+        self._variant = Variant(recipe=order.recipe)
+        self._repairs: tuple[Repair, ...] = ()
 
     async def snapshot(self) -> None:
         """Copy the source. Raises `Superseded` when it is no longer what was asked for."""
@@ -135,22 +142,28 @@ class Steps:
             raise failure.failed("bad-link", error.summary, step=SNAPSHOT, hint=error.hint) from error
 
     async def install(self) -> None:
-        """Install the dependencies; a lock file that npm refuses is no reason to fail."""
+        """Install the dependencies; what fails and can be repaired is tried again."""
         await in_thread(self._tools.layout.npm_cache.mkdir, parents=True, exist_ok=True)
-        locked = is_plain(self._source / "package-lock.json")
-        outcome = await self._npm(INSTALL, ("ci", *_NPM_INSTALL[1:]) if locked else _NPM_INSTALL, {})
-        if locked and not outcome.ok and any(line.startswith(_UNUSABLE_LOCK) for line in self._log.lines):
-            self._log.again(UNUSABLE_LOCK.summary)
-            self.repairs = (*self.repairs, UNUSABLE_LOCK)
-            outcome = await self._npm(INSTALL, _NPM_INSTALL, {})
+        while True:
+            locked = self._variant.locked and is_plain(self._source / "package-lock.json")
+            outcome = await self._npm(INSTALL, ("ci", *_NPM_INSTALL[1:]) if locked else _NPM_INSTALL, {})
+            if outcome.ok or await self._repaired(INSTALL, outcome) is None:
+                break
         self._check(INSTALL, outcome)
 
     async def build(self, *, clean: bool) -> None:
-        """Run the build script with the draft's variables."""
+        """Run the build script with the draft's variables; what fails and can be repaired is tried again."""
         kept = self._tools.layout.next_cache(self._order.draft)
         if self._order.recipe.kind in _NEXT and not clean and await in_thread(nextcache.restore, kept, self._source):
             self._log.note("with .next/cache of the last good build")
-        outcome = await self._npm(BUILD, ("run", "build"), environment.drafts_own(self._order.environment))
+        while True:
+            arguments = ("--", *self._variant.arguments) if self._variant.arguments else ()
+            own = environment.drafts_own(self._order.environment)
+            outcome = await self._npm(BUILD, ("run", "build", *arguments), own)
+            if outcome.ok or (remedy := await self._repaired(BUILD, outcome)) is None:
+                break
+            if remedy.reinstall:
+                await self.install()
         self._check(BUILD, outcome)
         if self._order.recipe.kind in _NEXT:
             await in_thread(nextcache.keep, kept, self._source, size_max=self._tools.settings.next_cache_max)
@@ -185,6 +198,40 @@ class Steps:
         release.publish(layout, order.draft, name, folder)
         return made
 
+    # Repairs
+
+    async def _repaired(self, step: str, outcome: Outcome) -> Remedy | None:
+        """Prepare another try of a step that failed; None: there is none that may help."""
+        if outcome.timed_out:
+            return None
+        tried = [repair.code for repair in self._repairs]
+        found = await in_thread(ladder.next_step, self._situation(step), tried)
+        if found is None:
+            return None
+        for name, data in found.remedy.files.items():
+            await in_thread(self._write, name, data)
+        self._variant = found.remedy.variant
+        self._repairs = (*self._repairs, found.repair)
+        self._on_repair(self._repairs)
+        self._log.again(found.repair.summary)
+        return found.remedy
+
+    def _situation(self, step: str) -> Situation:
+        return Situation(
+            step=step,
+            lines=self._log.lines,
+            root=self._source,
+            variant=self._variant,
+            environment=self._order.environment,
+        )
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Write a file of the build's own copy, through no link that a script of the draft may have left."""
+        *folders, last = name.split("/")
+        place = inside(self._source, *folders)
+        if place is not None:
+            files.write_atomic(place / last, data, sync=False)
+
     # Commands
 
     async def _npm(self, step: str, words: tuple[str, ...], own: Mapping[str, str]) -> Outcome:
@@ -212,12 +259,15 @@ class Steps:
             npm_cache=tools.layout.npm_cache,
             around=tools.settings.surroundings,
         )
+        ours |= self._variant.environment
         ours[process.MARK] = mark(tools.layout, self._order.draft, self._number)
         if step == BUILD:
             ours |= {
                 "FORCE_COLOR": "1",
                 "NEXT_TELEMETRY_DISABLED": "1",
                 "DRAFT_BASE_PATH": self._order.base_path,
+                "DRAFT_REPAIRS": ",".join(sorted(self._variant.flags)),
+                **self._variant.build_environment,
             }
             if self._order.recipe.kind is Kind.NEXT and not self._order.recipe.start:
                 ours |= {"NEXT_PRIVATE_STANDALONE": "1", "NEXT_PRIVATE_OUTPUT_TRACE_ROOT": str(self._source)}
@@ -237,4 +287,5 @@ class Steps:
                 root=self._source,
                 now=self._tools.clock(),
                 retry=self._tools.settings.retry_after,
+                proposals=tuple(packages.proposals(packages.unknown(self._situation(step)))) if step == BUILD else (),
             )

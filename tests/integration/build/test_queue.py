@@ -102,7 +102,7 @@ async def test_a_lock_that_npm_refuses_is_no_reason_to_fail(tmp_path):
         build = await world.build(world.drop(files, replace(SERVER, install=True)))
         assert build.status is BuildStatus.SUCCEEDED, world.log(1)
         assert len(build.repairs) == 1
-        assert "npm install" in build.repairs[0].summary
+        assert build.repairs[0].code == "unusable-lock"
         assert build.repairs[0].summary in world.log(1)
         (release,) = world.queue.releases(HELLO)
         assert (Path(release.path) / "node_modules" / "dep" / "package.json").exists()
