@@ -106,7 +106,7 @@ def test_a_killed_build_is_told_from_a_failed_one(outcome, text):
 def test_a_full_heap_is_the_operators_to_mend():
     problem = _problem("build", "FATAL ERROR: JavaScript heap out of memory\nFailed to type check.", Outcome(code=134))
     assert problem.code == "build-failed"
-    assert problem.mend is Mend.CONFIG
+    assert problem.mend is Mend.MACHINE
 
 
 def test_the_end_of_the_time_is_told_with_the_step():
