@@ -18,10 +18,12 @@ class NotRegular(OSError):
     """A path is not a plain file inside its folder: a link, a device, a pipe."""
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True, sync_name: bool = True) -> None:
     """Replace `path` by `data` in one step; the temporary file lies in the same folder.
 
-    `sync=False` leaves the flush to the system, for files that can be made again.
+    `sync=False` leaves the flush to the system, for files that can be made again. With `sync_name=False`
+    a power cut may take the step back, but leaves the old file or the new one whole: for many files, of
+    which a later one is flushed with the folder, or which are looked at anew anyway.
     """
     temporary = _temporary(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -36,7 +38,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if sync:
+    if sync and sync_name:
         sync_folder(path.parent)
 
 

@@ -138,7 +138,7 @@ def digest(root: Path, tree: Tree, *, skip_env: bool = True) -> str:
             continue
         hasher.update(_head(path, entry))
         if stat.S_ISREG(entry.mode):
-            hasher.update(_content(root / path))
+            hasher.update(_content(f"{root}/{path}"))
     return hasher.hexdigest(length=16)
 
 
@@ -147,27 +147,35 @@ def _head(path: str, entry: Entry) -> bytes:
     return os.fsencode(path) + f"\0{kind} {entry.link!a}\n".encode()
 
 
-def _content(path: Path) -> bytes:
+def _content(path: str) -> bytes:
     """The hash of one file's bytes; its own hash, so that no content can pose as the next path."""
     hasher = blake3()
-    with _open(path) as file:
-        while chunk := file.read(_CHUNK):
+    descriptor = _opened(path)
+    try:
+        while chunk := os.read(descriptor, _CHUNK):
             hasher.update(chunk)
+    finally:
+        os.close(descriptor)
     return hasher.digest(length=16)
 
 
 def _open(path: Path) -> BinaryIO:
+    return os.fdopen(_opened(str(path)), "rb")
+
+
+def _opened(path: str) -> int:
     """Open a plain file; a link that took its place since the walk is never followed."""
+    name = path.rpartition("/")[2]
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-            raise Superseded(f"{path.name!a} changed while it was read") from error
+            raise Superseded(f"{name!a} changed while it was read") from error
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise Superseded(f"{path.name!a} changed while it was read")
-    return os.fdopen(descriptor, "rb")
+        raise Superseded(f"{name!a} changed while it was read")
+    return descriptor
 
 
 def copy(root: Path, tree: Tree, target: Path, *, skip_env: bool = True) -> str:

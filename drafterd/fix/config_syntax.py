@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from ast_grep_py import SgNode, SgRoot
+from ast_grep_py import Config, SgNode, SgRoot
 
 _DEPTH = 12
 _TRANSPARENT = frozenset(
     {"parenthesized_expression", "as_expression", "satisfies_expression", "await_expression", "non_null_expression"}
 )
+_BROKEN: Config = {"rule": {"any": [{"kind": "ERROR"}, {"regex": r"\A\z"}]}}
+"""A node without text was missing."""
 _FUNCTIONS = frozenset({"arrow_function", "function_expression", "function_declaration", "generator_function"})
 _WITH = re.compile(r"(?:\w+\.)*(?:with[A-Z]\w*|defineConfig|freeze|resolve)\Z")
 
@@ -33,7 +35,7 @@ def walk(node: SgNode) -> Iterator[SgNode]:
 
 def broken_at(root: SgNode) -> tuple[int, int] | None:
     """Line and column, from 1, of the first thing that is no syntax; None for a sound file."""
-    found = root.find(kind="ERROR") or root.find(regex=r"\A\z")  # a node without text was missing
+    found = root.find(_BROKEN)
     if found is None or not root.text().strip():
         return None
     start = found.range().start

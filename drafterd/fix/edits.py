@@ -39,7 +39,9 @@ def _write(root: Path, change: Change) -> None:
         mode = change.mode
         if mode is None:
             mode = _NEW_MODE if change.old is None else path.lstat().st_mode & _PERMISSIONS
-        files.write_atomic(path, change.new, mode=mode)
+        # Values must be there for good before the source lets go of them; a step of the source that a
+        # power cut takes back is made again by the next pass.
+        files.write_atomic(path, change.new, mode=mode, sync_name=change.file.startswith(".env"))
 
 
 def matches(path: Path, wanted: bytes | None) -> bool:

@@ -7,7 +7,7 @@ author's folder and a build's snapshot.
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +95,19 @@ class Folder:
         except OSError:
             return None
 
+    def load(self, names: Iterable[str]) -> None:
+        """Read many files at once: each folder is opened only once."""
+        by_folder: dict[str, list[str]] = {}
+        for name in names:
+            entry = self.entries.get(name)
+            if name not in self._read and entry is not None and stat.S_ISREG(entry.mode) and entry.size <= READ_LIMIT:
+                by_folder.setdefault(name.rpartition("/")[0], []).append(name)
+        for inside in by_folder.values():
+            self._read.update(dict.fromkeys(inside))
+            with contextlib.suppress(OSError), opened(self.root, inside[0]) as descriptor:
+                for name in inside:
+                    self._read[name] = _bytes_at(descriptor, name.rpartition("/")[2])
+
     def text(self, name: str) -> str | None:
         """The file as text without its byte-order mark; None when it is none."""
         data = self.read(name)
@@ -104,6 +117,10 @@ class Folder:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:
             return None
+
+    def refusal(self, name: str) -> str | None:
+        """Why a file must not be changed, as far as its entry tells; None when it may."""
+        return _refusal(self.entries.get(name))
 
     def put(self, name: str, new: bytes, edits: list[Edit], *, mode: int | None = None) -> bool:
         """Propose new bytes for a file; False: it must not be changed, and `refused` says why."""
@@ -154,20 +171,44 @@ def _refusal(entry: Entry | None) -> str | None:
     return None
 
 
+def _bytes_at(folder: int, name: str) -> bytes | None:
+    """The bytes of a plain file in an open folder; None where there is none that may be read."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > READ_LIMIT:
+            return None
+        data = os.read(descriptor, READ_LIMIT + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return data if len(data) <= READ_LIMIT else None
+
+
 @contextlib.contextmanager
 def beneath(root: Path, name: str) -> Iterator[Path]:
     """A path for `name` whose folders were opened one by one, no link followed.
 
     It is good inside the `with` only. Raises `OSError` where a folder is a link or not there.
     """
+    with opened(root, name) as descriptor:
+        yield Path(f"/proc/self/fd/{descriptor}") / name.rpartition("/")[2]
+
+
+@contextlib.contextmanager
+def opened(root: Path, name: str) -> Iterator[int]:
+    """The folder that `name` lies in, opened as `beneath` does it."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    *folders, last = name.split("/")
     descriptor = os.open(root, flags)
     try:
-        for folder in folders:
+        for folder in name.split("/")[:-1]:
             inner = os.open(folder, flags, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = inner
-        yield Path(f"/proc/self/fd/{descriptor}") / last
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -1,40 +1,27 @@
-"""Finds values in the literals of one file of JavaScript or TypeScript and puts `process.env.NAME` there.
+"""Finds values in the literals of one file of JavaScript or TypeScript, and what takes their place.
 
 A pure function of the text. Where a literal stands in a place that cannot take an expression, or that
 Next.js reads at compile time, it is left alone and told.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from functools import cache
 
 from ast_grep_py import Config, SgNode
 
 from drafterd.fix import config_syntax as syntax
+from drafterd.fix.literal_places import ENV_READ, SILENT, Exports, exported_names, obstacle, own_process
 from drafterd.fix.next_config import language
 
-_CONFIG_NAMES = frozenset(
-    {
-        "config",
-        "runtime",
-        "revalidate",
-        "matcher",
-        "dynamic",
-        "dynamicParams",
-        "fetchCache",
-        "preferredRegion",
-        "maxDuration",
-        "metadata",
-        "viewport",
-    }
-)
-_ENV_READ = re.compile(r"""process\.env(?:\.([A-Za-z_]\w*)|\[(['"])([A-Za-z_]\w*)\2\])\Z""")
-_COMPOSED = re.compile(r"(?:postgres(?:ql)?|mysql|mongodb(?:\+srv)?)://[^`]*\$\{")
 _LITERALS: Config = {
     "rule": {"any": [{"kind": kind} for kind in ("string", "template_string", "comment", "jsx_text", "regex")]}
 }
+_COMPOSED = re.compile(r"(?:postgres(?:ql)?|mysql|mongodb(?:\+srv)?)://[^`]*\$\{")
 _TYPED = re.compile(r"\.(?:[cm]?ts|tsx)\Z")
+_ANYTHING = re.compile("")
+_WORDS = re.compile(r"[^\s'\"`<>{}(),;]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,75 +42,99 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One literal that was replaced; `before` holds the value."""
+class Literal:
+    """One literal that holds values.
+
+    Attributes:
+        obstacle: Why it stays as it is, or "".
+        is_default: Whether it is what its own variable falls back to.
+        splices: What replaces it: start, end, and the text that takes the place.
+        before: What stands there, values and all.
+        after: What would stand there.
+    """
 
     line: int
-    before: str
-    after: str
     matches: tuple[Match, ...]
+    obstacle: str
+    is_default: bool = False
+    splices: tuple[tuple[int, int, str], ...] = ()
+    before: str = ""
+    after: str = ""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is no value at all, so that there is nothing to tell."""
+        return self.obstacle == SILENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One literal that was left alone, and why."""
+class Unparsable(ValueError):
+    """A text is no program; `line` and `column` count from 1."""
 
-    line: int
-    name: str
-    reason: str
-    secret: bool
-
-
-class _Place(StrEnum):
-    """What a literal's place allows."""
-
-    FREE = "free"
-    SILENT = "silent"
-    """never, and nothing to say"""
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(f"no syntax at {line}:{column}")
+        self.line = line
+        self.column = column
 
 
-OTHER_VALUE = "the variable has another value"
-"""What a `Consent` says when the literal is not the variable's value."""
+class TooMany(ValueError):
+    """A file holds more values than anybody writes by hand."""
+
+
+MOST = 300
+"""Literals with values in one file."""
 
 Finder = Callable[[str], list[Match]]
 """Finds the values in a literal's content."""
 
-Consent = Callable[[Match], str]
-"""Why a value may not be replaced, or ""."""
 
+def literals(name: str, text: str, find: Finder, signs: re.Pattern[str] = _ANYTHING) -> list[Literal]:
+    """The literals that hold values, in their order. Raises `Unparsable`, `TooMany`.
 
-def rewrite(name: str, text: str, find: Finder, consent: Consent) -> tuple[str, list[Hit], list[Kept]] | None:
-    """The text with its values replaced, what was done, and what was left. None: it cannot be parsed."""
+    In each literal with a value `signs` are found: others are not looked at.
+    """
     root = syntax.parse(text, language(name))
-    if syntax.broken_at(root) is not None:
-        return None
+    if (broken := syntax.broken_at(root)) is not None:
+        raise Unparsable(*broken)
+    shadowed = "it means something else by 'process'" if _names_process(text) and own_process(root) else ""
     typed = bool(_TYPED.search(name))
-    hits: list[Hit] = []
-    kept: list[Kept] = []
-    splices: list[tuple[int, int, str]] = []
+    exports = cache(lambda: exported_names(root))
+    made: list[Literal] = []
     for node in root.find_all(_LITERALS):
-        found = _found(node, find)
-        if not found:
-            continue
-        line = node.range().start.line + 1
-        reason = _obstacle(node, found) or next((why for match in found if (why := consent(match))), "")
-        if reason == OTHER_VALUE and _is_default(node, found):
-            reason = ""  # the variable has its value: the default is never used
-        if reason:
-            kept += [
-                Kept(line=line, name=match.name, reason=reason, secret=match.secret)
-                for match in found
-                if reason is not _Place.SILENT
-            ]
-            continue
-        change = _change(node, found, text, typed=typed)
-        if change is not None:
-            start, end, new = change
-            splices.append(change)
-            hits.append(Hit(line=line, before=text[start:end], after=new.strip(), matches=tuple(found)))
-    for start, end, new in sorted(splices, reverse=True):
+        found = _found(node, find) if signs.search(node.text()) else []
+        if found and not _is_right(node, found):
+            reason = shadowed or _obstacle(node, found, exports)
+            made.append(_literal(node, found, text, reason, typed=typed))
+        if len(made) > MOST:
+            raise TooMany
+    return made
+
+
+def _names_process(text: str) -> bool:
+    """Whether a text holds `process` in other ways than to read the environment: cheap, and never too seldom."""
+    return text.count("process") > text.count("process.env")
+
+
+def replaced(text: str, chosen: Iterable[Literal]) -> str:
+    """The text with those literals replaced."""
+    for start, end, new in sorted((splice for each in chosen for splice in each.splices), reverse=True):
         text = text[:start] + new + text[end:]
-    return text, hits, kept
+    return text
+
+
+def _literal(node: SgNode, found: list[Match], text: str, reason: str, *, typed: bool) -> Literal:
+    line = node.range().start.line + 1
+    if reason:
+        return Literal(line=line, matches=tuple(found), obstacle=reason)
+    splices = _changes(node, found, text, typed=typed)
+    return Literal(
+        line=line,
+        matches=tuple(found),
+        obstacle="",
+        is_default=_is_default(node, found),
+        splices=tuple(splices),
+        before=" … ".join(text[start:end] for start, end, _ in splices),
+        after=" … ".join(new.strip() for *_, new in splices),
+    )
 
 
 def _found(node: SgNode, find: Finder) -> list[Match]:
@@ -133,13 +144,11 @@ def _found(node: SgNode, find: Finder) -> list[Match]:
         return find(node.text()[1:-1])
     if kind == "template_string":
         return list(_in_template(node, find))
-    if kind in {"comment", "jsx_text", "regex"}:
-        return [match for match in _anywhere(node.text(), find) if match.secret]
-    return []
+    return [match for match in _anywhere(node.text(), find) if match.secret]
 
 
 def _anywhere(text: str, find: Finder) -> Iterator[Match]:
-    for word in re.findall(r"[^\s'\"`<>{}(),;]+", text):
+    for word in _WORDS.findall(text):
         yield from find(word)
 
 
@@ -159,6 +168,15 @@ def _in_template(node: SgNode, find: Finder) -> Iterator[Match]:
                 yield replace(match, start=offset + match.start, end=offset + match.end)
 
 
+def _obstacle(node: SgNode, found: list[Match], exports: Exports) -> str:
+    """Why this literal stays as it is; "" when its place can take an expression."""
+    if node.kind() not in {"string", "template_string"}:
+        return "it stands in a comment or in text"
+    if node.kind() == "template_string" and _is_composed(node, found):
+        return "it is composed of parts"
+    return obstacle(node, exports, becomes_template=not _is_whole(node, found))
+
+
 def _is_composed(node: SgNode, found: list[Match]) -> bool:
     """Whether a value in a template goes on in an expression beside it."""
     base = node.range().start.index + 1
@@ -170,132 +188,70 @@ def _is_composed(node: SgNode, found: list[Match]) -> bool:
     )
 
 
+def _is_whole(node: SgNode, found: list[Match]) -> bool:
+    content = node.text()[1:-1]
+    return node.kind() == "string" and len(found) == 1 and (found[0].start, found[0].end) == (0, len(content))
+
+
+def _is_right(node: SgNode, found: list[Match]) -> bool:
+    """Whether the literal is the default of its variable and may be known: that is how it should be."""
+    return not found[0].secret and _is_whole(node, found) and _default_for(node, found[0].name) is not None
+
+
 def _is_default(node: SgNode, found: list[Match]) -> bool:
-    parent = node.parent()
-    return parent is not None and found[0].secret and _default_for(parent, node, found[0].name) is not None
+    return found[0].secret and _is_whole(node, found) and _default_for(node, found[0].name) is not None
 
 
-def _obstacle(node: SgNode, found: list[Match]) -> str:
-    """Why the place of this literal cannot take an expression; "" when it can."""
-    if node.kind() not in {"string", "template_string"}:
-        return "it stands in a comment or in text"
-    if node.kind() == "template_string" and _is_composed(node, found):
-        return "it is composed of parts"
-    for check in (_in_syntax, _in_types, _in_settings, _in_escapes):
-        if reason := check(node):
-            return reason
-    return ""
-
-
-def _in_syntax(node: SgNode) -> str:
-    """Imports, keys and directives: no expression can stand there."""
-    parent = node.parent()
-    if parent is None:
-        return _Place.SILENT
-    kind = parent.kind()
-    if kind in {"import_statement", "export_statement", "expression_statement", "import_attribute"}:
-        return "" if kind == "export_statement" and "default" in _kinds(parent) else _Place.SILENT
-    key = parent.field("key") or parent.field("name")
-    if key is not None and key.range().start.index == node.range().start.index and kind != "jsx_attribute":
-        return _Place.SILENT
-    if kind == "arguments":
-        call = parent.parent()
-        called = call.field("function") if call else None
-        if called is not None and called.text() in {"import", "require", "require.resolve"}:
-            return _Place.SILENT
-    return ""
-
-
-def _kinds(node: SgNode) -> list[str]:
-    return [child.kind() for child in node.children()]
-
-
-def _in_types(node: SgNode) -> str:
-    parent = node.parent()
-    kind = parent.kind() if parent else ""
-    if kind in {"literal_type", "enum_assignment", "enum_body", "template_literal_type"}:
-        return "it is a type"
-    if parent is not None and kind == "as_expression" and "const" in _kinds(parent):
-        return "it is a constant type"
-    if parent is not None and kind == "call_expression" and node.kind() == "template_string":
-        return "it is a tagged template"
-    return ""
-
-
-def _in_settings(node: SgNode) -> str:
-    """Assignments to the environment, and what Next.js reads at compile time."""
-    parent = node.parent()
-    if parent is not None and parent.kind() in {"assignment_expression", "augmented_assignment_expression"}:
-        left = parent.field("left")
-        if left is not None and _ENV_READ.match(left.text()):
-            return "it is assigned to a variable of the environment"
-    for above in node.ancestors():
-        if above.kind() != "export_statement":
-            continue
-        names = [each.field("name") for each in above.find_all(kind="variable_declarator")]
-        if any(name is not None and name.text() in _CONFIG_NAMES for name in names[:1]):
-            return "Next.js reads it at compile time"
-    return ""
-
-
-def _in_escapes(node: SgNode) -> str:
-    text = node.text()
-    if node.kind() == "string" and "\\" in text:
-        return "it holds an escape"
-    parent = node.parent()
-    if parent is not None and parent.kind() == "jsx_attribute" and "&" in text:
-        return "it holds an escape"
-    return ""
-
-
-def _change(node: SgNode, found: list[Match], text: str, *, typed: bool) -> tuple[int, int, str] | None:
-    """The splice for one literal: start, end, new text; None when it is right as it is."""
+def _changes(node: SgNode, found: list[Match], text: str, *, typed: bool) -> list[tuple[int, int, str]]:
+    """The splices for one literal."""
     span = node.range()
     start, end = span.start.index, span.end.index
+    if node.kind() == "template_string":  # what stands between the values may be literals of its own
+        base = start + 1
+        return [(base + each.start, base + each.end, f"${{process.env.{each.name}}}") for each in found]
     mark = "!" if typed else ""
+    if not _is_whole(node, found):
+        new = _template(text[start + 1 : end - 1], found)
+    elif (default := _default_for(node, found[0].name)) is None:
+        new = f"process.env.{found[0].name}{mark}"
+    else:
+        above, read = default
+        start, new = above.range().start.index, f"{read}{mark}"
     parent = node.parent()
-    content = text[start + 1 : end - 1]
-    whole = node.kind() == "string" and len(found) == 1 and (found[0].start, found[0].end) == (0, len(content))
-    if whole and parent is not None and (default := _default_for(parent, node, found[0].name)) is not None:
-        if not found[0].secret:
-            return None
-        above = parent.range()
-        return above.start.index, above.end.index, f"{default}{mark}"
-    new = f"process.env.{found[0].name}{mark}" if whole else _template(content, found, raw=node.kind() == "string")
     if parent is not None and parent.kind() == "jsx_attribute":
         new = f"{{{new}}}"
-    return start, end, _spaced(text, start, end, new)
+    return [(start, end, _spaced(text, start, end, new))]
 
 
 def _spaced(text: str, start: int, end: int, new: str) -> str:
-    """Keeps `return'x'` from becoming one word."""
+    """Keeps `return'x'` from becoming one word, and `!` from becoming part of `!==`."""
     before = " " if start and re.match(r"[\w$]", text[start - 1]) else ""
-    after = " " if re.match(r"[\w$]", text[end : end + 1]) else ""
+    after = " " if re.match(r"[\w$]" if new.endswith(("`", "}")) else r"[\w$=]", text[end : end + 1]) else ""
     return f"{before}{new}{after}"
 
 
-def _default_for(parent: SgNode, node: SgNode, name: str) -> str | None:
-    """`process.env.NAME` where the literal is only its default."""
-    left, right = parent.field("left"), parent.field("right")
-    if parent.kind() != "binary_expression" or left is None or right is None:
+def _default_for(node: SgNode, name: str) -> tuple[SgNode, str] | None:
+    """The expression and its `process.env.NAME`, where the literal is only the default of that."""
+    parent = node.parent()
+    if parent is None or parent.kind() != "binary_expression":
         return None
-    operator = parent.field("operator")
-    read = _ENV_READ.match(left.text())
-    if operator is None or operator.text() not in {"||", "??"} or read is None:
+    left, right, operator = parent.field("left"), parent.field("right"), parent.field("operator")
+    if left is None or right is None or operator is None or operator.text() not in {"||", "??"}:
         return None
+    read = ENV_READ.match(left.text())
     is_right = right.range().start.index == node.range().start.index
-    return left.text() if is_right and name in {read[1], read[3]} else None
+    return (parent, left.text()) if is_right and read is not None and name in {read[1], read[3]} else None
 
 
-def _template(content: str, found: list[Match], *, raw: bool) -> str:
-    """A template literal of the content; `raw`: it was a plain string, and is to be escaped."""
+def _template(content: str, found: list[Match]) -> str:
+    """A template literal of a plain string's content."""
     parts: list[str] = []
     done = 0
     for match in sorted(found, key=lambda each: each.start):
-        parts += [_escaped(content[done : match.start], raw=raw), f"${{process.env.{match.name}}}"]
+        parts += [_escaped(content[done : match.start]), f"${{process.env.{match.name}}}"]
         done = match.end
-    return f"`{''.join(parts)}{_escaped(content[done:], raw=raw)}`"
+    return f"`{''.join(parts)}{_escaped(content[done:])}`"
 
 
-def _escaped(text: str, *, raw: bool) -> str:
-    return text.replace("`", "\\`").replace("${", "\\${") if raw else text
+def _escaped(text: str) -> str:
+    return text.replace("`", "\\`").replace("${", "\\${")

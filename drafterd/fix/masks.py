@@ -11,7 +11,7 @@ PUBLIC = frozenset(
 _SHORTEST = 6
 _CREDENTIAL = re.compile(
     r"""\b(?:gsk_[A-Za-z0-9]{16,}|GOCSPX-[\w-]{16,}|sk-[\w-]{16,}|gh[pousr]_\w{20,}|xox[abprs]-[\w-]{10,}
-    |AKIA[A-Z0-9]{16}|AIza[\w-]{30,})|(?<=://)[^\s:/@"'`]+:[^\s/@"'`]+(?=@)""",
+    |AKIA[A-Z0-9]{16}|AIza[\w-]{30,}|[sr]k_live_\w{16,}|whsec_\w{24,}|github_pat_\w{20,}|SG\.[\w-]{20,}\.[\w-]{20,})|(?<=://)[^\s:/@"'`]+:[^\s/@"'`]+(?=@)""",
     re.VERBOSE,
 )
 

@@ -4,32 +4,47 @@ In a browser `process.env.NAME` is undefined, and what a client file holds is re
 build: so a file that any client file reaches is never one of ours.
 """
 
-import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from drafterd.domain.model import Kind
 from drafterd.fix.folder import Folder
-from drafterd.fix.package import without_comments
+from drafterd.fix.imports import Imports
 
 SOURCE = re.compile(r"\.(?:[cm]?[jt]s|[jt]sx)\Z")
-_ENDINGS = ("", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
+SHIPPED = re.compile(r"(?:.*/)?public/|.*\.html?\Z")
+"""What is sent to browsers as it is."""
+
 # Possessive: a stranger's text must not make them slow.
-_IMPORT = re.compile(r"""(?:\bfrom\s*+|\bimport\s*+\(?\s*+|\brequire\s*+\(\s*+)(['"])([^'"\n]{1,300})\1""")
 _DIRECTIVE = re.compile(
-    r"""\A(?:\#![^\n]*+\n)?(?>\s|//[^\n]*+|/\*(?>[^*]|\*(?!/))*+\*/|(?:'use\ strict'|"use\ strict");?)*+
-    (['"])(use\ (?:client|server))\1""",
+    r"""\A(?:\#![^\n]*+\n)?
+    (?>\s|;|//[^\n]*+|/\*(?>[^*]|\*(?!/))*+\*/
+      |(?:'(?!use\ (?:client|server)')[^'\n]*+'|"(?!use\ (?:client|server)")[^"\n]*+")(?=[ \t\r]*+[;\n]))*+
+    (['"])(use\ (?:client|server))\1(?=\s*+(?:;|/[/*]|\Z)|[ \t\r]*+\n)""",
     re.VERBOSE,
 )
 _SERVER_PLACE = re.compile(
-    r"(?:(?:src/)?app/(?:.*/)?route\.[jt]s|(?:src/)?pages/api/.+\.[jt]sx?|(?:src/)?(?:middleware|proxy|instrumentation)\.[jt]s"
-    r"|(?:.*/)?auth(?:\.config)?\.[cm]?[jt]s)\Z"
+    r"(?:(?:src/)?app/(?:.*/)?route\.[jt]sx?|(?:src/)?pages/api(?:/.+)?\.[jt]sx?"
+    r"|(?:src/)?(?:middleware|proxy|instrumentation)\.[jt]s|(?:.*/)?auth(?:\.config)?\.[cm]?[jt]s)\Z"
 )
-_CLIENT_PLACE = re.compile(r"(?:src/)?pages/(?!api/)|(?:src/)?instrumentation-client\.")
-_SERVED_PLACE = re.compile(r"(?:.*/)?(?:public|static|assets|client|dist|out|build|www)/")
+_CLIENT_PLACE = re.compile(r"(?:src/)?pages/(?!api[/.])|(?:src/)?instrumentation-client\.|public/")
+_DOCUMENT = re.compile(r"(?:src/)?pages/_document\.")
+_PAGE_DATA = re.compile(r"\bget(?:ServerSide|Static)Props\b")
 _SERVER_ONLY = re.compile(r"""\bimport\s*+\(?\s*+(['"])server-only\1""")
+_SERVED_PLACE = re.compile(r"(?:.*/)?(?:public|static|assets|client|frontend|web|www|dist|out|build|views)/")
+_NOT_SHIPPED = re.compile(
+    r"(?:.*/)?(?:supabase|functions|api|server|scripts|prisma|e2e|cypress|tests?|__tests__)/"
+    r"|(?:.*/)?[^/]*\.(?:config|test|spec|setup)\.[^/]*\Z|[^/]*\.c[jt]s\Z"
+)
+_SCRIPT = re.compile(r"""<script\b[^>]{0,500}?\bsrc\s*+=\s*+["']?([^"'\s>]{1,300})""", re.IGNORECASE)
+_BUNDLERS = frozenset(
+    {"vite", "webpack", "parcel", "rollup", "react-scripts", "@rspack/core", "@rsbuild/core", "snowpack", "browserify"}
+)
+_MARKUP = re.compile(r"\.[jt]sx\Z")
+_TYPES = re.compile(r"\.d\.[cm]?ts\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,84 +56,71 @@ class Sides:
         client: In browsers, or reached from there.
     """
 
-    server: frozenset[str]
-    client: frozenset[str]
+    server: AbstractSet[str]
+    client: AbstractSet[str]
 
 
-def sides(folder: Folder, kind: Kind, entry: str) -> Sides:
-    """Sort the source files; `entry` is the draft's own server file, or ""."""
+def is_server_place(name: str) -> bool:
+    """Whether a file runs on the server of a Next.js app by its place alone."""
+    return _SERVER_PLACE.match(name) is not None
+
+
+def sides(folder: Folder, kind: Kind, entries: Iterable[str], packages: AbstractSet[str]) -> Sides:
+    """Sort the source files.
+
+    Args:
+        folder: The draft's files.
+        kind: What it is.
+        entries: What its scripts start, as far as that is a file of its own.
+        packages: What it depends on.
+    """
     names = [name for name in folder.names() if SOURCE.search(name)]
     texts = {name: text for name in names if (text := folder.text(name)) is not None}
+    if kind is Kind.STATIC:
+        return Sides(server=frozenset(), client={name for name in texts if not _NOT_SHIPPED.match(name)})
+    imports = Imports(folder, texts, packages)
+    if kind is Kind.NODE:
+        return _of_node(folder, texts, imports, set(entries) & texts.keys(), bundled=bool(packages & _BUNDLERS))
+    return _of_next(texts, imports, set(entries) & texts.keys())
+
+
+def _of_next(texts: Mapping[str, str], imports: Imports, entries: AbstractSet[str]) -> Sides:
     directives = {name: found[2] for name, text in texts.items() if (found := _DIRECTIVE.match(text))}
     guarded = {name for name, word in directives.items() if word == "use server"}
-    guarded |= {name for name, text in texts.items() if name not in directives and _SERVER_ONLY.search(text)}
-    clients = {name for name, word in directives.items() if word == "use client"}
-    servers = set(guarded)
-    if kind is Kind.NODE:
-        clients |= {name for name in texts if _SERVED_PLACE.match(name)}
-    else:
-        clients |= {name for name in texts if _CLIENT_PLACE.match(name)}
-        servers |= {name for name in texts if _SERVER_PLACE.match(name)}
-    servers |= {entry} & texts.keys()
-    imports = _Imports(folder, texts)
-    client = imports.reached(clients - guarded, stop=guarded)
-    return Sides(server=frozenset(imports.reached(servers - client, stop=client) - client), client=frozenset(client))
+    guarded |= {
+        name
+        for name, text in texts.items()
+        if "server-only" in text and name not in directives and _SERVER_ONLY.search(text)
+    }
+    pages = {name for name in texts if _CLIENT_PLACE.match(name)}
+    # A page's functions for data run on the server, and what only they import is left out of its bundle.
+    mixed = {name for name in pages if _DOCUMENT.match(name) or _PAGE_DATA.search(texts[name])}
+    told = {name for name, word in directives.items() if word == "use client"}
+    client = imports.reached((told | pages - mixed) - guarded, stop=guarded)
+    unsure = client | imports.reached(mixed, stop=guarded)
+    roots = guarded | entries | {name for name in texts if _SERVER_PLACE.match(name)}
+    return Sides(server=_beyond(imports, roots, unsure), client=client)
 
 
-class _Imports:
-    def __init__(self, folder: Folder, texts: Mapping[str, str]) -> None:
-        self._texts = texts
-        self._aliases = list(_aliases(folder))
-
-    def reached(self, roots: Iterable[str], *, stop: Iterable[str]) -> set[str]:
-        """The roots and all they import, not going into or beyond `stop`."""
-        stopped = set(stop)
-        seen: set[str] = set()
-        waiting = list(roots)
-        while waiting:
-            name = waiting.pop()
-            if name in seen or name in stopped:
-                continue
-            seen.add(name)
-            waiting.extend(self._of(name))
-        return seen
-
-    def _of(self, name: str) -> Iterator[str]:
-        here = posixpath.dirname(name)
-        for found in _IMPORT.finditer(self._texts[name]):
-            for place in self._places(here, found[2]):
-                yield from self._files(posixpath.normpath(place))
-
-    def _places(self, here: str, wanted: str) -> Iterator[str]:
-        if wanted.startswith("."):
-            yield posixpath.join(here, wanted)
-            return
-        for start, end, target in self._aliases:
-            if wanted.startswith(start) and wanted.endswith(end) and len(wanted) >= len(start) + len(end):
-                yield target.replace("*", wanted[len(start) : len(wanted) - len(end)], 1)
-
-    def _files(self, place: str) -> Iterator[str]:
-        base = re.sub(r"\.[cm]?jsx?\Z", "", place)  # TypeScript is imported by the name of its output
-        for start in dict.fromkeys((place, base)):
-            for ending in _ENDINGS:
-                for name in (f"{start}{ending}", f"{start}/index{ending}"):
-                    if name in self._texts:
-                        yield name
+def _of_node(
+    folder: Folder, texts: Mapping[str, str], imports: Imports, entries: AbstractSet[str], *, bundled: bool
+) -> Sides:
+    pages = {name: folder.text(name) or "" for name in folder.names() if name.endswith((".html", ".htm"))}
+    beside = {posixpath.dirname(name) for name in pages} - {""}
+    client = {
+        name for name in texts if _SERVED_PLACE.match(name) or any(name.startswith(f"{each}/") for each in beside)
+    }
+    for page, text in pages.items():
+        for found in _SCRIPT.finditer(text):
+            for start in ("", posixpath.dirname(page), *sorted(beside)):
+                client.add(posixpath.normpath(posixpath.join(start, found[1].lstrip("/").partition("?")[0])))
+    if bundled:
+        client |= {name for name in texts if _MARKUP.search(name)}
+    client |= {name for name in texts if (told := _DIRECTIVE.match(texts[name])) and told[2] == "use client"}
+    reached = imports.reached(client & texts.keys() - entries, stop=entries)
+    roots = entries if bundled else texts.keys() - reached
+    return Sides(server=_beyond(imports, roots, reached), client=reached)
 
 
-def _aliases(folder: Folder) -> Iterator[tuple[str, str, str]]:
-    """What import names may stand for: start, end, and the path they lead to."""
-    for root in ("", "src/"):
-        yield "@/", "", f"{root}*"
-        yield "~/", "", f"{root}*"
-        yield "", "", f"{root}*"  # a base URL; packages are no files of the draft
-    for name in ("tsconfig.json", "jsconfig.json"):
-        try:
-            found = json.loads(without_comments(folder.text(name) or "{}"))
-            options = found.get("compilerOptions", {})
-            paths, base = options.get("paths", {}), options.get("baseUrl", ".")
-            for alias, targets in paths.items():
-                start, _, end = alias.partition("*")
-                yield from ((start, end, posixpath.join(base, target)) for target in targets)
-        except (ValueError, AttributeError, TypeError, RecursionError):
-            continue
+def _beyond(imports: Imports, roots: AbstractSet[str], stop: AbstractSet[str]) -> AbstractSet[str]:
+    return {name for name in imports.reached(roots - stop, stop=stop) if not _TYPES.search(name)}

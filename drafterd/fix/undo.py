@@ -80,7 +80,8 @@ class Originals:
             return replace(known, written=written, pending=new, rules=known.rules | rules)
         # Whoever wrote the file since wrote the original that counts now.
         if change.old is not None and old is not None:
-            files.write_atomic(self._folder / old, change.old, mode=_PRIVATE)
+            # The index, which is written next, flushes the folder.
+            files.write_atomic(self._folder / old, change.old, mode=_PRIVATE, sync_name=False)
         return Entry(original=old, mode=_mode(root, change), pending=new, rules=frozenset(rules))
 
     def settle(self, root: Path) -> None:

@@ -63,10 +63,11 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "fix/registry.py",
     ),
     "unit/fix/test_env_literals.py": (
-        "fix/literals.py",
+        "fix/literal_places.py",
+        "fix/literal_values.py",
         "fix/masks.py",
-        "fix/server_files.py",
     ),
+    "unit/fix/test_server_files.py": ("fix/imports.py",),
     "unit/fix/test_package_json.py": ("fix/package.py",),
     "integration/run/test_managed.py": (
         "run/configuration.py",

@@ -65,6 +65,35 @@ REPLACED = [
     ("f('https://api.groq.com/openai/v1/models')", "f(`${process.env.GROQ_BASE_URL}/models`)"),
     (f"export default '{KEY}'", f"export default {G}!"),
     ("f('postgresql://mobius:mobius@db:5432/mobius')", "f(process.env.DATABASE_URL!)"),
+    (f"if ('{KEY}'=== k) b()", f"if ({G}! === k) b()"),
+    (f"if ('{KEY}'in o) b()", f"if ({G}! in o) b()"),
+    (f"f(a?'{KEY}':b)", f"f(a?{G}!:b)"),
+    (f"f('{KEY}'.length)", f"f({G}!.length)"),
+    (f"f(`x ${{g('{KEY}')}} {KEY}`)", f"f(`x ${{g({G}!)}} ${{{G}}}`)"),
+    (f"f(`a ${{`Bearer {KEY}`}} b`)", f"f(`a ${{`Bearer ${{{G}}}`}} b`)"),
+    (f"f('{KEY} {SECRET}')", f"f(`${{{G}}} ${{process.env.GOOGLE_CLIENT_SECRET}}`)"),
+    (f"f(`{KEY}`)", f"f(`${{{G}}}`)"),
+    (f"const {{ GROQ_API_KEY = '{KEY}' }} = process.env", f"const {{ GROQ_API_KEY = {G}! }} = process.env"),
+    (f"const k = process.env.A || process.env.B || '{KEY}'", f"const k = process.env.A || process.env.B || {G}!"),
+    ("const u = process.env.APP_URL || 'http://localhost:3000'", f"const u = process.env.APP_URL || {N}!"),
+    ("const u = process.env.APP_URL ?? `http://localhost:3000`", f"const u = process.env.APP_URL ?? `${{{N}}}`"),
+    (
+        "f({ origin: ['http://localhost:3000', 'http://localhost:5173'] })",
+        f"f({{ origin: [{N}!, 'http://localhost:5173'] }})",
+    ),
+    ("f('http://localhost:3000?x')", f"f(`${{{N}}}?x`)"),
+    (f"export const keys = {{ groq: '{KEY}' }}", f"export const keys = {{ groq: {G}! }}"),
+    (f"export function config() {{ return '{KEY}' }}", f"export function config() {{ return {G}! }}"),
+    (f"const config = {{ k: '{KEY}' }}", f"const config = {{ k: {G}! }}"),
+    (f"function GET() {{ const config = '{KEY}' }}", f"function GET() {{ const config = {G}! }}"),
+    (f"import process from 'node:process'\nf('{KEY}')", f"import process from 'node:process'\nf({G}!)"),
+    (f"const process = require('process')\nf('{KEY}')", f"const process = require('process')\nf({G}!)"),
+    (f"process.on('exit', () => f('{KEY}'))", f"process.on('exit', () => f({G}!))"),
+    (f"const k = '{KEY}'!", f"const k = {G}!!"),
+    (f"const o = {{ ['{KEY}']: 1 }}", f"const o = {{ [{G}!]: 1 }}"),
+    (f"const a = <T,>(x: T) => f('{KEY}')", f"const a = <T,>(x: T) => f({G}!)"),
+    (f"let k: string | undefined = '{KEY}'", f"let k: string | undefined = {G}!"),
+    (f"const p = /[/]\\/'/.test('{KEY}')", f"const p = /[/]\\/'/.test({G}!)"),
 ]
 
 
@@ -102,6 +131,37 @@ UNTOUCHED = [
     ("f('mysql://a:pw12345@h/db')", "another kind of database"),
     (f"f('{KEY}'", "cannot be parsed"),
     ("f('Visit http://localhost:3000 now')", ""),
+    (f"a\n'Bearer {KEY}'.trim()", "begins a statement"),
+    (f"enum E {{ A = '{KEY}' + 'x' }}", "type"),
+    (f"const enum E {{ A = '{KEY}' }}", "type"),
+    (f"const k = <const>'{KEY}'", "constant type"),
+    (f"const k = ['{KEY}'] as const", "constant type"),
+    (f"const k = {{ a: ['{KEY}'] }} as const", "constant type"),
+    (f"const config = {{ k: '{KEY}' }}\nexport {{ config }}", "compile time"),
+    (f"const c = {{ k: '{KEY}' }}\nexport {{ c as config }}", "compile time"),
+    (f"export const a = 1, config = {{ k: '{KEY}' }}", "compile time"),
+    (f"module.exports.config = {{ k: '{KEY}' }}", "compile time"),
+    (f"export const revalidate = '{KEY}'", "compile time"),
+    (f"export const metadata = {{ url: '{KEY}' }}", "compile time"),
+    (f"export const config = {{ matcher: ['{KEY}'] }}", "compile time"),
+    (f"function f(process: any) {{ return '{KEY}' }}", "'process'"),
+    (f"import {{ process }} from './mine'\nf('{KEY}')", "'process'"),
+    (f"const {{ process }} = window\nf('{KEY}')", "'process'"),
+    (f"import x = require('{KEY}')", ""),
+    (f"declare module '{KEY}' {{}}", ""),
+    (f"import x from './x' with {{ type: '{KEY}' }}", ""),
+    (f"require.resolve('{KEY}')", ""),
+    (f"interface A {{ k: '{KEY}' }}", "type"),
+    (f"f('{KEY[:20]}\\\n{KEY[20:]}')", ""),
+    (f"f('\\x67{KEY[1:]}')", ""),
+    (f"f(x as '{KEY}')", "type"),
+    (f"let a: 'x' | 'y' = '{KEY}'", "constant type"),
+    (f"function f(a: 'x' = '{KEY}') {{}}", "constant type"),
+    (f"class A {{ k: 'x' = '{KEY}' }}", "constant type"),
+    ("f(`mongodb+srv://${user}:x@h`)", "composed"),
+    (f"f(`{KEY}${{rest}}`)", "composed"),
+    ("f('http://localhost:3000', `')", "cannot be parsed"),
+    ("let @@ = 'http://localhost:3000'", "cannot be parsed"),
 ]
 
 
@@ -111,6 +171,15 @@ def test_what_is_not_understood_stays_and_is_told(tmp_path, text, told):
     assert new == text
     found = [problem.summary for problem in proposal.problems if problem.where.startswith("lib/server.ts")]
     assert (told in " ".join(found)) if told else not found
+
+
+def test_a_credential_without_a_variable_is_told(tmp_path):
+    foreign = "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT5vW7"
+    new, proposal, _ = rewrite(tmp_path, f"f('http://localhost:3000',\n '{foreign}')")
+    assert new == f"f({N}!,\n '{foreign}')"
+    (problem,) = proposal.problems
+    assert (problem.code, problem.where) == ("hard-coded-secret", "lib/server.ts:2")
+    assert foreign not in unified_diff(proposal)
 
 
 def test_javascript_gets_no_exclamation_mark(tmp_path):
@@ -123,41 +192,12 @@ def test_a_jsx_attribute_gets_braces(tmp_path):
     assert rewrite(tmp_path, text, name="lib/server.tsx")[0] == wanted
 
 
-@pytest.mark.parametrize(
-    "head", ["'use client'\n", '// c\n"use client";\n', "/* a\n b */ 'use client'\n", "#!/x\n'use client'\n"]
-)
-def test_a_client_file_is_told_and_untouched(tmp_path, head):
-    text = f"{head}export const k = '{KEY}'\n"
+def test_a_client_file_is_told_and_untouched(tmp_path):
+    text = f"'use client'\n\nexport const k = '{KEY}'\n"
     new, proposal, _ = rewrite(tmp_path, text)
     assert new == text
-    assert [problem.code for problem in proposal.problems] == ["client-secret"]
-
-
-def test_a_later_use_client_is_no_directive(tmp_path):
-    assert G in rewrite(tmp_path, f"const a = 1\n'use client'\nf('{KEY}')")[0]
-
-
-def test_a_file_that_a_client_file_reaches_is_untouched(tmp_path):
-    text = f"export const k = '{KEY}'"
-    client = "'use client'\nimport { m } from '@/lib/middle'\n"
-    more = {"components/c.tsx": client, "lib/middle.ts": "export * from './server.js'\nexport const m = 1\n"}
-    new, proposal, _ = rewrite(tmp_path, text, **more)
-    assert new == text
-    assert [problem.code for problem in proposal.problems] == ["client-secret"]
-
-
-def test_a_path_alias_of_tsconfig_leads_a_client_there_too(tmp_path):
-    more = {
-        "components/c.tsx": "'use client'\nimport '#code/server'\n",
-        "tsconfig.json": '{ // c\n "compilerOptions": {"paths": {"#code/*": ["./lib/*"],}}}',
-    }
-    text = f"export const k = '{KEY}'"
-    assert rewrite(tmp_path, text, **more)[0] == text
-
-
-def test_an_action_that_a_client_calls_is_server_code(tmp_path):
-    more = {"components/c.tsx": "'use client'\nimport '../lib/server'\n"}
-    assert G in rewrite(tmp_path, f"'use server'\nexport async function f() {{ g('{KEY}') }}", **more)[0]
+    (problem,) = proposal.problems
+    assert (problem.code, problem.where) == ("client-secret", "lib/server.ts:3")
 
 
 def test_a_page_is_told_and_untouched(tmp_path):
@@ -165,6 +205,29 @@ def test_a_page_is_told_and_untouched(tmp_path):
     new, proposal, _ = rewrite(tmp_path, text, name="app/page.tsx")
     assert new == text
     assert [problem.code for problem in proposal.problems] == ["hard-coded-secret"]
+
+
+@pytest.mark.parametrize("name", ["public/app.js", "public/config.json", "public/index.html"])
+def test_what_is_shipped_as_it_is_is_told(tmp_path, name):
+    _, proposal, _ = rewrite(tmp_path, f'{{"k":"{KEY}"}}', name=name)
+    assert [problem.code for problem in proposal.problems] == ["client-secret"]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"index.html": f"<script>f('{KEY}')</script>"}, ["index.html:1"]),
+        ({"index.html": "<script src=a.js></script>", "a.js": f"\nf('{KEY}')"}, ["a.js:2"]),
+        ({"index.html": "<p>", "app.js": "f('http://localhost:3000')"}, []),
+    ],
+)
+def test_of_a_static_draft_nothing_is_changed(tmp_path, files, told):
+    root = folder(tmp_path / "d", files)
+    proposal = propose(root, port=3005, settings=SETTINGS)
+    assert not proposal.changes
+    assert [(problem.code, problem.where) for problem in proposal.problems] == [
+        ("client-secret", each) for each in told
+    ]
 
 
 def test_a_found_secret_becomes_the_drafts_own_value(tmp_path):
@@ -193,6 +256,61 @@ def test_a_default_beside_a_set_variable_is_removed(tmp_path):
 def test_a_value_of_the_authors_own_env_is_found_by_equality(tmp_path):
     more = {".env": "STRIPE_KEY=rk_live_1234567890\n"}
     assert rewrite(tmp_path, "f('rk_live_1234567890')", **more)[0] == "f(process.env.STRIPE_KEY!)"
+
+
+def test_what_is_left_alone_whole_leaves_no_value_behind(tmp_path):
+    two = f"f('{KEY} {KEY.replace('aB3', 'zZ9')}')"
+    new, _, root = rewrite(tmp_path, two)
+    assert new == two
+    assert KEY not in (root / ".env.local").read_text()
+
+
+def test_the_same_secret_in_many_files_is_kept_once(tmp_path):
+    more = {f"app/api/r{number}/route.ts": f"f('{KEY}')" for number in range(3)}
+    _, _, root = rewrite(tmp_path, f"f('{KEY}')", **more)
+    assert (root / ".env.local").read_text().count(KEY) == 1
+
+
+def test_a_default_that_may_be_known_is_left_and_not_kept(tmp_path):
+    text = f"f(process.env.GOOGLE_CLIENT_ID || '{CLIENT}')"
+    new, _, root = rewrite(tmp_path, text)
+    assert new == text
+    assert CLIENT not in (root / ".env.local").read_text()
+
+
+@pytest.mark.parametrize("port", [3000, 3005, 4321])
+def test_an_address_is_the_drafts_own_by_its_port(tmp_path, port):
+    more = {".env": "PORT=4321\n"}
+    assert rewrite(tmp_path, f"f('http://localhost:{port}')", **more)[0] == f"f({N}!)"
+
+
+def test_a_value_that_is_a_plain_word_is_everybodys(tmp_path):
+    more = {".env": "MODE=development\nSHORT=a1b2\nNEXT_PUBLIC_X=https://x.y/1\nSAME=your-key-1234567\n"}
+    text = "f('development', 'a1b2', 'https://x.y/1', 'your-key-1234567')"
+    assert rewrite(tmp_path, text, **more)[0] == text
+
+
+def test_what_is_no_secret_may_stay_as_a_default_and_in_browsers(tmp_path):
+    more = {".env": "AWS_REGION=us-east-1\nVITE_URL=https://a.b/12\n", "a.tsx": "'use client'\nf('us-east-1')"}
+    text = "f(process.env.AWS_REGION || 'us-east-1', 'https://a.b/12') // us-east-1"
+    new, proposal, _ = rewrite(tmp_path, text, **more)
+    assert new == text
+    assert not proposal.problems
+
+
+@pytest.mark.parametrize("line", ["DB_PASSWORD=hunter2hunter2", "QUEUE=amqps://a:b12345@h/1", "MY_TOKEN=abcdef123456"])
+def test_a_secret_of_the_authors_env_is_told_where_browsers_get_it(tmp_path, line):
+    value = line.partition("=")[2]
+    more = {".env": f"{line}\n", "a.tsx": f"'use client'\nf('{value}')"}
+    _, proposal, _ = rewrite(tmp_path, "f()", **more)
+    assert [(problem.code, problem.where) for problem in proposal.problems] == [("client-secret", "a.tsx:2")]
+    assert value not in repr(proposal.problems)
+
+
+def test_a_part_of_a_longer_text_is_no_known_value(tmp_path):
+    more = {".env": "STRIPE_KEY=rk_live_1234567890\n"}
+    text = "f('a rk_live_1234567890 b')"
+    assert rewrite(tmp_path, text, **more)[0] == text
 
 
 def test_nothing_is_replaced_where_the_value_cannot_be_kept(tmp_path):
