@@ -75,9 +75,19 @@ class Layout:
         return self.state / "drafterd.db"
 
     @property
+    def caches(self) -> Path:
+        """What package managers have downloaded, shared by all builds; a folder for each."""
+        return self.state / "cache"
+
+    @property
     def npm_cache(self) -> Path:
-        """Npm's own cache, shared by all builds."""
-        return self.state / "cache" / "npm"
+        """Npm's own cache."""
+        return self.caches / "npm"
+
+    @property
+    def managers(self) -> Path:
+        """Package managers other than npm, a folder for each version that was asked for."""
+        return self.state / "toolchain" / "managers"
 
     @property
     def toolchain(self) -> Path:

@@ -30,7 +30,7 @@ _NPMRC_KEYS = ("registry", "cafile", "proxy", "https-proxy", "noproxy")
 _STEERING = frozenset(
     {"PATH", "HOME", "SHELL", "TMPDIR", "HOSTNAME", "ENV", "BASH_ENV", "CI", "NODE_ENV", "NODE_OPTIONS", "NODE_PATH"}
 )
-_STEERING_PREFIXES = ("LD_", "NPM_", "DRAFTERD_", "NEXT_PRIVATE_")
+_STEERING_PREFIXES = ("LD_", "NPM_", "PNPM_", "YARN_", "BUN_", "COREPACK_", "DRAFTERD_", "NEXT_PRIVATE_")
 
 _PUBLIC = frozenset(
     {
@@ -111,6 +111,8 @@ def base(
         "npm_config_globalconfig": str(home / "global.npmrc"),
         **around,
     }
+    if cafile := environment.get("npm_config_cafile"):
+        environment.setdefault("NODE_EXTRA_CA_CERTS", cafile)  # other package managers read this one
     if temporary:
         environment["TMPDIR"] = str(temporary)
     return environment

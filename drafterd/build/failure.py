@@ -103,6 +103,31 @@ _INSTALL = (
         retried=True,
     ),
     _Class(
+        "npm-network",
+        re.compile(
+            r"ERR_PNPM_META_FETCH_FAIL"
+            r"|^\s*(?:error |ERR_PNPM_\w+ |\u27a4 YN0001: |RequestError: ).{0,500}"
+            r"\b(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKETTIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH)\b"
+            r"|^error: (?:DNSResolveFailed|ConnectionRefused|ConnectionClosed|Timeout|FailedToOpenSocket)\w* downloading"
+        ),
+        "the package registry cannot be reached from this machine; the build is tried again by itself",
+        Mend.MACHINE,
+        retried=True,
+    ),
+    _Class(
+        "install-failed",
+        re.compile(
+            r"ERR_PNPM_(?:FETCH_404|NO_MATCHING_VERSION|NO_VERSIONS)|^error Couldn't find (?:package|any versions)"
+            r"|\bYN0035\b.*\b404\b|\bYN0082\b|^error: (?:GET .* - 404|No version matching)"
+        ),
+        "package.json names a package or a version that does not exist: correct it",
+    ),
+    _Class(
+        "install-failed",
+        re.compile(r"ERR_PNPM_(?:WORKSPACE_PKG_NOT_FOUND|CATALOG_ENTRY_NOT_FOUND)\w*"),
+        "package.json takes packages from a workspace that is not here: write versions, or drop the whole workspace",
+    ),
+    _Class(
         "install-failed", re.compile(r"^npm error code ERESOLVE"), "two packages want different versions of a third"
     ),
     _Class(

@@ -16,6 +16,8 @@ _NPM_NOISE = re.compile(r"^(?:code|errno|syscall|path|command|Lifecycle script|A
 _CROSS = "[\u2a2f\u2716\u00d7\u2717\u2718]"
 
 _ERRORS = (
+    re.compile(r"^\W{0,10}ERR_PNPM_(?!RECURSIVE|LIFECYCLE)\w"),
+    re.compile(r"\bYN00(?!00|0[17])\d\d: "),
     re.compile(r"\berror TS\d+:"),
     re.compile(r"^\s*Type error: "),
     re.compile(r"Module not found: "),

@@ -21,6 +21,12 @@ _PROOF_MAX = 5_000_000
 _NODE = "node"
 _SERVER = "server.js"
 _KEPT_DOT = frozenset({".well-known"})
+_OUTPUTS = ("dist", "build", "out")
+_OUTPUT_DEPTH = 3
+_FALLBACKS = ("200.html", "__spa-fallback.html")
+"""What tools call the page of an app with routes of its own, which answers for unknown paths."""
+_STANDS_ALONE_SINCE = (12, 2)
+"""The first version of Next.js that can leave a server without node_modules; it was an experiment before."""
 _STANDALONE_HINT = "let next.config not set `output`, `basePath` or `distDir`, and build again"
 
 
@@ -75,10 +81,13 @@ def _next(source: Path, app: Path, order: BuildOrder) -> Packed:
     if order.recipe.start:
         return _server(source, app, order)
     proof = _proof(source)
-    if proof.get("output") != "standalone":
+    standalone = inside(source, ".next", "standalone")
+    version = _next_version(source)
+    if standalone is None and (0, 0) < version < _STANDS_ALONE_SINCE:
+        return _next_whole(source, app, _base_path(proof, order))
+    if proof.get("output", "standalone" if version < _STANDS_ALONE_SINCE else None) != "standalone":
         raise _wrong(f"Next.js built with output {proof.get('output')!a} instead of 'standalone'")
     base_path = _base_path(proof, order)
-    standalone = inside(source, ".next", "standalone")
     if standalone is None:
         raise _wrong("Next.js left no .next/standalone")
     place = _server_folder(standalone)
@@ -95,6 +104,29 @@ def _next(source: Path, app: Path, order: BuildOrder) -> Packed:
         environment={"NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"},
         base_path=base_path,
     )
+
+
+def _next_whole(source: Path, app: Path, base_path: str) -> Packed:
+    """A version that cannot leave a server of its own: the whole tree, and `next start`."""
+    if cache := inside(source, ".next", "cache"):
+        files.remove_tree(cache)
+    source.rename(app)
+    return Packed(
+        argv=("npm", "run", "start"),
+        environment={"NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"},
+        base_path=base_path,
+        notes=("this version of Next.js cannot build a server that stands alone: it runs from the whole tree",),
+    )
+
+
+def _next_version(source: Path) -> tuple[int, int]:
+    """Major and minor version of the Next.js that built; (0, 0) if that cannot be told."""
+    try:
+        found = json.loads(files.read_regular(source / NODE_MODULES / "next" / "package.json", limit=_PROOF_MAX))
+        major, minor, *_ = str(found["version"]).split(".")
+        return int(major), int(minor)
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, 0
 
 
 def _proof(source: Path) -> Mapping[str, object]:
@@ -138,19 +170,44 @@ def _next_export(source: Path, app: Path, order: BuildOrder) -> Packed:
 
 
 def _static(source: Path, app: Path, order: BuildOrder) -> Packed:
-    return _files(
-        source,
-        app,
-        order,
-        root=order.recipe.static_root,
-        base_path=order.base_path if order.recipe.prefixed else "",
-    )
+    base_path = order.base_path if order.recipe.prefixed else ""
+    return _files(source, app, order, root=_output(source, order), base_path=base_path)
+
+
+def _output(source: Path, order: BuildOrder) -> str:
+    """The folder with the files, where the build left it: a tool's configuration may put it elsewhere."""
+    wanted = order.recipe.static_root
+    if not order.recipe.build or not wanted:
+        return wanted
+    for root in dict.fromkeys((wanted, *_OUTPUTS)):
+        place = inside(source, *_parts(root))
+        found = None if place is None else _page_folder(place)
+        if found is not None:
+            return str(found.relative_to(source))
+    return wanted
+
+
+def _page_folder(place: Path) -> Path | None:
+    """The folder with index.html, going down as long as there is one way only."""
+    for _ in range(_OUTPUT_DEPTH):
+        if is_plain(place / "index.html"):
+            return place
+        inner = [path for path in place.iterdir() if path.is_dir() and not path.is_symlink()]
+        if "browser" in {path.name for path in inner}:
+            inner = [place / "browser"]
+        if len(inner) != 1:
+            return None
+        place = inner[0]
+    return place if is_plain(place / "index.html") else None
+
+
+def _parts(root: str) -> list[str]:
+    return [part for part in root.split("/") if part not in ("", ".")]
 
 
 def _files(source: Path, app: Path, order: BuildOrder, *, root: str, base_path: str) -> Packed:
     """Files that drafterd serves itself: all below `root` but what begins with a dot."""
-    parts = [part for part in root.split("/") if part not in ("", ".")]
-    found = inside(source, *parts)
+    found = inside(source, *_parts(root))
     if found is None:
         raise _nothing(root)
     found.rename(app)
@@ -174,11 +231,24 @@ def _nothing(root: str) -> BuildFailed:
 
 
 def _fallback(app: Path, order: BuildOrder) -> str:
-    """What answers for an unknown path: the author's 404 page, else the page of a built single-page app."""
-    if is_plain(app / "404.html"):
-        return "404.html"
-    built = order.recipe.kind is Kind.STATIC and order.recipe.build
-    return "index.html" if built and is_plain(app / "index.html") else ""
+    """What answers for an unknown path, as a good page. A 404.html does as well, but it says that it is one."""
+    wanted = order.recipe.fallback
+    safe = wanted and ".." not in _parts(wanted)
+    return next((name for name in ((wanted,) if safe else ()) + _FALLBACKS if is_plain(app / name)), "")
+
+
+def _node(source: Path, app: Path, order: BuildOrder) -> Packed:
+    """A server, unless the build left files only."""
+    recipe = order.recipe
+    if recipe.static_root and not any(map(is_plain, _named(source, recipe.start))):
+        return _static(source, app, order)
+    return _server(source, app, order)
+
+
+def _named(source: Path, start: tuple[str, ...]) -> list[Path]:
+    """The file of the build's output that a command of node names last."""
+    words = [word for word in start[1:] if ".." not in _parts(word)]
+    return [source / words[-1]] if words else []
 
 
 def _server(source: Path, app: Path, order: BuildOrder) -> Packed:
@@ -206,13 +276,14 @@ def _server(source: Path, app: Path, order: BuildOrder) -> Packed:
         files.remove_tree(cache)
     source.rename(app)
     base_path = order.base_path if order.recipe.prefixed else order.recipe.own_base_path
-    return Packed(argv=(program, *start[1:]), environment={"NODE_ENV": "production"}, base_path=base_path)
+    own = {name: value.replace("{base}", order.base_path) for name, value in order.recipe.run_environment.items()}
+    return Packed(argv=(program, *start[1:]), environment={**own, "NODE_ENV": "production"}, base_path=base_path)
 
 
 _PACKERS: Mapping[Kind, Callable[[Path, Path, BuildOrder], Packed]] = {
     Kind.NEXT: _next,
     Kind.NEXT_EXPORT: _next_export,
-    Kind.NODE: _server,
+    Kind.NODE: _node,
     Kind.STATIC: _static,
 }
 

@@ -16,6 +16,7 @@ import structlog
 from drafterd import process
 from drafterd.build import failure, steps
 from drafterd.build import release as disk
+from drafterd.build.fetch import Shelf
 from drafterd.build.job import Job
 from drafterd.build.settings import BuildSettings
 from drafterd.build.steps import Tools, in_thread
@@ -80,7 +81,13 @@ class BuildQueue:
         self._on_change = on_change
         self._clock = clock
         self._tools = Tools(
-            layout=layout, sandbox=sandbox, toolchain=toolchain, settings=settings, prepare=prepare, clock=clock
+            layout=layout,
+            sandbox=sandbox,
+            toolchain=toolchain,
+            shelf=Shelf(layout.managers, (str(toolchain.node), str(toolchain.npm))),
+            settings=settings,
+            prepare=prepare,
+            clock=clock,
         )
         self._waiting: dict[DraftId, Build] = {}
         self._active: dict[DraftId, _Active] = {}

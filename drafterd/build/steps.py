@@ -5,11 +5,12 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from drafterd import files, process, tree
-from drafterd.build import environment, failure, nextcache, release
+from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
 from drafterd.build.foreign import inside, is_plain
 from drafterd.build.log import BuildLog
 from drafterd.build.pack import pack
@@ -29,12 +30,14 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 SNAPSHOT, INSTALL, BUILD, PACK = "snapshot", "install", "build", "pack"
+SOURCE = "src"
+"""The folder of a build's own copy, in its scratch folder."""
 
 _IDENTITY = "process.json"
 _IDENTITY_MAX = 1000
 _TEMPORARY_MAX = 70
 _NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
-_NPM_INSTALL = ("install", "--no-audit", "--no-fund", "--no-progress")
+_MISSING = "manager-missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Tools:
     """What every build works with.
 
     Attributes:
+        shelf: Where package managers lie that were fetched.
         prepare: Makes a snapshot fit to be built for its address; called in a thread.
         clock: Seconds since the epoch.
     """
@@ -49,6 +53,7 @@ class Tools:
     layout: Layout
     sandbox: Sandbox
     toolchain: Toolchain
+    shelf: fetch.Shelf
     settings: BuildSettings
     prepare: Callable[[Path, BuildOrder], None]
     clock: Callable[[], float]
@@ -109,10 +114,12 @@ class Steps:
         self._log = log
         self._deadline = deadline
         self.scratch = tools.layout.builds(order.draft) / str(number)
-        self._source = self.scratch / "src"
+        self._source = self.scratch / SOURCE
         self._home = self.scratch / "home"
         self._on_repair = on_repair
         self._variant = Variant(recipe=order.recipe)
+        self._crew = fetch.Crew(manager=managers.NPM, command=tools.shelf.npm, path=tools.toolchain.path)
+        self._equipped = False
         self._repairs: tuple[Repair, ...] = ()
 
     async def snapshot(self) -> None:
@@ -144,9 +151,11 @@ class Steps:
     async def install(self) -> None:
         """Install the dependencies; what fails and can be repaired is tried again."""
         await in_thread(self._tools.layout.npm_cache.mkdir, parents=True, exist_ok=True)
+        await self._equip(INSTALL)
+        manager = self._crew.manager
         while True:
-            locked = self._variant.locked and is_plain(self._source / "package-lock.json")
-            outcome = await self._npm(INSTALL, ("ci", *_NPM_INSTALL[1:]) if locked else _NPM_INSTALL, {})
+            locked = self._variant.locked and any(is_plain(self._source / name) for name in manager.locks)
+            outcome = await self._manager(INSTALL, manager.install(locked=locked), {})
             if outcome.ok or await self._repaired(INSTALL, outcome) is None:
                 break
         self._check(INSTALL, outcome)
@@ -156,10 +165,11 @@ class Steps:
         kept = self._tools.layout.next_cache(self._order.draft)
         if self._order.recipe.kind in _NEXT and not clean and await in_thread(nextcache.restore, kept, self._source):
             self._log.note("with .next/cache of the last good build")
+        await self._equip(BUILD)
+        own = environment.drafts_own(self._order.environment)
         while True:
-            arguments = ("--", *self._variant.arguments) if self._variant.arguments else ()
-            own = environment.drafts_own(self._order.environment)
-            outcome = await self._npm(BUILD, ("run", "build", *arguments), own)
+            words = (*map(self._based, self._order.recipe.build_arguments), *self._variant.arguments)
+            outcome = await self._manager(BUILD, self._crew.manager.run("build", words), own)
             if outcome.ok or (remedy := await self._repaired(BUILD, outcome)) is None:
                 break
             if remedy.reinstall:
@@ -198,23 +208,56 @@ class Steps:
         release.publish(layout, order.draft, name, folder)
         return made
 
+    # Package managers
+
+    async def _equip(self, step: str) -> None:
+        """Get the package managers that this build calls, once."""
+        if self._equipped:
+            return
+        tools, situation = self._tools, self._situation(step)
+        wanted = managers.parse(self._order.recipe.manager)
+        called = await in_thread(lambda: managers.called(situation.scripts, situation.dependencies()))
+
+        async def run(folder: Path, argv: tuple[str, ...]) -> bool:
+            return (await self._command(INSTALL, argv, {}, folder=folder, within=fetch.TIMEOUT)).ok
+
+        self._crew = await fetch.crew(
+            tools.shelf, wanted, called, path=tools.toolchain.path, scratch=self.scratch / "managers", run=run
+        )
+        self._equipped = True
+        if wanted in self._crew.missing:
+            summary = f"{wanted.word} could not be fetched: npm is used"
+            reason = next((line for line in self._log.lines if line.startswith("npm error")), "")
+            self._tell(Repair(code=_MISSING, step=step, summary=summary, reason=reason))
+        elif wanted.fetched:
+            self._log.note(f"with {self._crew.manager.word}")
+        for other in self._crew.missing:
+            if other != wanted:
+                self._log.again(f"{other.tool}, which the scripts call, could not be fetched")
+        registry = self._environment(step)["npm_config_registry"]
+        for note in await in_thread(locks.fit, self._source, self._crew.manager, registry=registry):
+            self._log.note(note)
+
     # Repairs
 
     async def _repaired(self, step: str, outcome: Outcome) -> Remedy | None:
         """Prepare another try of a step that failed; None: there is none that may help."""
         if outcome.timed_out:
             return None
-        tried = [repair.code for repair in self._repairs]
+        tried = [repair.code for repair in self._repairs if repair.code != _MISSING]
         found = await in_thread(ladder.next_step, self._situation(step), tried)
         if found is None:
             return None
         for name, data in found.remedy.files.items():
             await in_thread(self._write, name, data)
         self._variant = found.remedy.variant
-        self._repairs = (*self._repairs, found.repair)
-        self._on_repair(self._repairs)
-        self._log.again(found.repair.summary)
+        self._tell(found.repair)
         return found.remedy
+
+    def _tell(self, repair: Repair) -> None:
+        self._repairs = (*self._repairs, repair)
+        self._on_repair(self._repairs)
+        self._log.again(repair.summary)
 
     def _situation(self, step: str) -> Situation:
         return Situation(
@@ -234,14 +277,20 @@ class Steps:
 
     # Commands
 
-    async def _npm(self, step: str, words: tuple[str, ...], own: Mapping[str, str]) -> Outcome:
+    async def _manager(self, step: str, words: tuple[str, ...], own: Mapping[str, str]) -> Outcome:
+        """Run the package manager in the build's own copy of the source."""
+        return await self._command(step, (*self._crew.command, *words), own, folder=self._source)
+
+    async def _command(
+        self, step: str, argv: tuple[str, ...], own: Mapping[str, str], *, folder: Path, within: float = inf
+    ) -> Outcome:
         tools = self._tools
         wanted = Step(
             name=step,
-            argv=(str(tools.toolchain.node), str(tools.toolchain.npm), *words),
-            cwd=self._source,
+            argv=argv,
+            cwd=folder,
             environment={**own, **self._environment(step)},
-            timeout=max(0.0, self._deadline - time.monotonic()),
+            timeout=max(0.0, min(within, self._deadline - time.monotonic())),
             grace=tools.settings.grace,
             output_max=tools.settings.output_max,
             limits=tools.settings.limits,
@@ -252,14 +301,14 @@ class Steps:
         """What a command gets beside the draft's variables, which it beats."""
         tools, temporary = self._tools, self.scratch / "tmp"
         ours = environment.base(
-            path=tools.toolchain.path,
+            path=self._crew.path,
             home=self._home,
             # Some tools put sockets there, whose paths may not be long.
             temporary=temporary if len(str(temporary)) <= _TEMPORARY_MAX else None,
             npm_cache=tools.layout.npm_cache,
             around=tools.settings.surroundings,
         )
-        ours |= self._variant.environment
+        ours |= {**self._crew.settings(tools.layout.caches, ours), **self._variant.environment}
         ours[process.MARK] = mark(tools.layout, self._order.draft, self._number)
         if step == BUILD:
             ours |= {
@@ -267,11 +316,16 @@ class Steps:
                 "NEXT_TELEMETRY_DISABLED": "1",
                 "DRAFT_BASE_PATH": self._order.base_path,
                 "DRAFT_REPAIRS": ",".join(sorted(self._variant.flags)),
+                **{name: self._based(text) for name, text in self._order.recipe.build_environment.items()},
                 **self._variant.build_environment,
             }
             if self._order.recipe.kind is Kind.NEXT and not self._order.recipe.start:
                 ours |= {"NEXT_PRIVATE_STANDALONE": "1", "NEXT_PRIVATE_OUTPUT_TRACE_ROOT": str(self._source)}
         return ours
+
+    def _based(self, text: str) -> str:
+        """A word of a recipe for the address that is built for."""
+        return text.replace("{base}", self._order.base_path)
 
     def _record(self, pid: int) -> None:
         """Keep which process runs, for a daemon that finds this build interrupted."""

@@ -11,6 +11,7 @@ from drafterd.cli.asking import ConfigFile, Json
 from drafterd.cli.config import loaded
 from drafterd.cli.failures import Code, CommandFailed
 from drafterd.cli.look import edit_lines, tell_undone
+from drafterd.domain.model import Kind, Recipe
 
 if TYPE_CHECKING:  # imported late: the daemon's modules take a second that other commands need not wait
     from drafterd.daemon import FixPreview
@@ -92,7 +93,10 @@ def _as_json(found: "FixPreview", *, written: bool) -> dict[str, Any]:
     return {
         "kind": recipe.kind.value if recipe else None,
         "why": recipe.why if recipe else "",
+        "framework": recipe.framework if recipe else "",
         "written": written,
+        "urls": list(found.urls),
+        "limits": dict(found.limits),
         "recipe": asdict(recipe) if recipe else None,
         "edits": [asdict(edit) for edit in found.edits],
         "problems": [asdict(problem) for problem in found.problems],
@@ -104,15 +108,50 @@ def _tell_recipe(found: "FixPreview") -> None:
     recipe = found.recipe
     if recipe is None:
         return
-    start = " ".join(recipe.start) or ("files" if recipe.static_root else "as the build decides")
     rows = (
         ("kind", f"{recipe.kind.value}: {recipe.why}"),
-        ("install", "the dependencies of package.json" if recipe.install else "nothing"),
-        ("build", "npm run build" if recipe.build else "nothing"),
-        ("serve", start),
+        ("made with", recipe.framework),
+        ("install", f"the dependencies of package.json, by {recipe.manager}" if recipe.install else "nothing"),
+        ("build", " ".join(("npm run build", *_arguments(recipe))) if recipe.build else "nothing"),
+        ("serve", _served(recipe)),
+        *(("address", url) for url in found.urls[:1]),
+        *(("also at", f"{url}, which leads there") for url in found.urls[1:]),
+        *(("path", _below(recipe)) for _ in found.urls[:1]),
+        *((f"{what} in", limit) for what, limit in found.limits.items() if _counts(what, recipe)),
     )
     for name, value in rows:
-        output.write(f"{name:<8} {output.clean(value)}")
+        output.write(f"{name:<9} {output.clean(value)}")
+
+
+def _arguments(recipe: Recipe) -> tuple[str, ...]:
+    return ("--", *recipe.build_arguments) if recipe.build_arguments else ()
+
+
+def _served(recipe: Recipe) -> str:
+    """How people are answered, in words."""
+    command = " ".join(recipe.start)
+    unknown = f"; {recipe.fallback} answers for unknown paths" if recipe.fallback else ""
+    files = f"the files of {recipe.static_root or 'the folder'}, without a process{unknown}"
+    if recipe.kind is Kind.NEXT and not command:
+        return "node server.js, as Next.js builds it to stand alone"
+    if command and recipe.static_root:
+        return f"{command}; if the build leaves none, {files}"
+    return command or files
+
+
+def _below(recipe: Recipe) -> str:
+    """What becomes of the prefix of the path address, in words."""
+    if recipe.own_base_path:
+        return f"its own {recipe.own_base_path} is kept"
+    if recipe.prefixed:
+        return "built for the prefix of its address"
+    if recipe.start:
+        return "the proxy takes the prefix of its address off"
+    return "files know no prefix; what they ask for without it is led home"
+
+
+def _counts(what: str, recipe: Recipe) -> bool:
+    return recipe.build or recipe.install if what == "build" else bool(recipe.start) or recipe.kind is Kind.NEXT
 
 
 def _tell_edits(found: "FixPreview") -> None:

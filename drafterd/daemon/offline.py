@@ -1,8 +1,8 @@
 """What the command line can do without a running daemon: preview, apply and take back the fixes."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drafterd.config import Config
@@ -23,6 +23,8 @@ class FixPreview:
         edits: Each change; secrets are masked.
         diff: The same as a unified diff, masked too.
         problem: Why the draft could not be built, or None.
+        urls: Where it would be reached, the address it is built for first; none for a name that is no id.
+        limits: What it may use, in words, by what is limited.
     """
 
     edits: tuple[Edit, ...]
@@ -30,6 +32,8 @@ class FixPreview:
     recipe: Recipe | None
     problem: Problem | None
     diff: str
+    urls: tuple[str, ...] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 def fix_folder(directory: Path, config: Config, *, write: bool) -> FixPreview:
@@ -96,4 +100,15 @@ def _fixed(directory: Path, config: Config, originals: Originals | None) -> FixP
         recipe=proposal.recipe,
         problem=proposal.problem,
         diff=diff,
+        urls=_urls(directory.name, config),
+        limits={
+            "build": f"{config.build.timeout:g} s",
+            "start": f"{config.run.start_timeout:g} s until it answers",
+        },
     )
+
+
+def _urls(name: str, config: Config) -> tuple[str, ...]:
+    with contextlib.suppress(BadName):
+        return settings.addressing_of(config).urls(parse_draft_id(name))
+    return ()

@@ -38,6 +38,7 @@ class Problem:
         tail: The last lines of the log that show it.
         proposals: What could be done about it and is not done unasked, because it would change
             what the author means; each a sentence.
+        excerpt: The lines of the source around `where`, each with its number; without secrets.
     """
 
     code: str
@@ -50,12 +51,13 @@ class Problem:
     retry_at: float | None = None
     tail: tuple[str, ...] = ()
     proposals: tuple[str, ...] = ()
+    excerpt: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make what came from a draft fit to be printed."""
         for name in ("summary", "where", "hint"):
             object.__setattr__(self, name, printable(getattr(self, name)))
-        for name in ("tail", "proposals"):
+        for name in ("tail", "proposals", "excerpt"):
             object.__setattr__(self, name, tuple(map(printable, getattr(self, name))))
 
 
@@ -112,11 +114,14 @@ class Recipe:
         install: Whether it has dependencies to install.
         build: Whether `npm run build` is to be run.
         start: The command of its server, or () when it needs none or the build decides.
-        static_root: Folder with the files to serve, relative to the source, for static kinds.
+        static_root: Folder with the files to serve, relative to the source. Beside a `start`: what is
+            served when the build did not leave the file that `start` names.
         prefixed: Whether it is built for its base path; else the proxy strips the prefix.
         own_base_path: The base path that the author's own config sets, or "".
         build_arguments: Words that follow the build script's own; `{base}` in them stands for the base path.
         build_environment: Variables of the build, in the same form.
+        run_environment: Variables of its server, in the same form.
+        fallback: For files: the one that answers for an unknown path when the build left none for it.
     """
 
     kind: Kind
@@ -131,6 +136,8 @@ class Recipe:
     own_base_path: str = ""
     build_arguments: tuple[str, ...] = ()
     build_environment: Mapping[str, str] = field(default_factory=dict)
+    run_environment: Mapping[str, str] = field(default_factory=dict)
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

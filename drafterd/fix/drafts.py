@@ -16,6 +16,7 @@ from drafterd.fix import edits as editing
 from drafterd.fix import env_files, env_literals, environment, next_wrapper, pipeline
 from drafterd.fix.build_script import prepare_scripts
 from drafterd.fix.folder import Folder, beneath
+from drafterd.fix.kinds import snapshot as kinds_snapshot
 from drafterd.fix.pipeline import Proposal
 from drafterd.fix.record import Records
 from drafterd.fix.registry import FIX_VERSION
@@ -200,6 +201,7 @@ class FolderFixes:
         if recipe.build:
             prepare_scripts(root, checks=checks)
         next_wrapper.prepare_snapshot(root, recipe=recipe, base_path=base_path)
+        kinds_snapshot.prepare_snapshot(root, recipe=recipe)
 
     def _lay_back(self, draft: DraftId, root: Path) -> None:
         """The author's own source into a snapshot, where it holds what the fixes made of it."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
+from drafterd.build.managers import UNSUPPORTED_ENGINE, UNUSABLE_LOCK
 from drafterd.build.repairs import imports, packages
 from drafterd.build.repairs.situation import Situation
 from drafterd.build.repairs.variant import Remedy
@@ -113,8 +114,8 @@ _NPM = r"^npm (?:error|ERR!) code "
 
 CLASSES: tuple[Class, ...] = (
     Class(("install",), re.compile(_NPM + "ERESOLVE"), (("legacy-peers", packages.legacy_peers),)),
-    Class(("install",), re.compile(_NPM + "EUSAGE"), (("unusable-lock", packages.without_lock),)),
-    Class(("install",), re.compile(_NPM + "EBADENGINE"), (("any-engine", packages.any_engine),)),
+    Class(("install",), UNUSABLE_LOCK, (("unusable-lock", packages.without_lock),)),
+    Class(("install",), UNSUPPORTED_ENGINE, (("any-engine", packages.any_engine),)),
     Class(("build",), re.compile("JavaScript heap out of memory")),
     Class(
         ("build",),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from drafterd.build.managers import UNREADABLE_LOCK
 from drafterd.build.repairs import imports
 from drafterd.build.repairs.situation import PACKAGE, Situation
 from drafterd.build.repairs.variant import Remedy
@@ -60,18 +61,23 @@ def without_lock(situation: Situation) -> Remedy | None:
     """A lock file that does not fit package.json is no reason to fail."""
     if not situation.variant.locked:
         return None
+    unreadable = any(UNREADABLE_LOCK.search(line) for line in situation.lines)
     return Remedy(
         summary="the lock file cannot be used as it is: the dependencies are resolved anew",
         variant=replace(situation.variant, locked=False),
+        files={"yarn.lock": b""} if unreadable else {},
     )
 
 
 def any_engine(situation: Situation) -> Remedy | None:
     """Packages that ask for another Node are installed."""
     environment = {**situation.variant.environment, "npm_config_engine_strict": "false"}
+    # pnpm asks of the draft itself what it asks of its packages, whatever it was told.
+    refused = any("ERR_PNPM_" in line for line in situation.lines) and "engines" in situation.package
     return Remedy(
-        summary="packages that ask for another version of Node are installed all the same",
+        summary="what asks for another version of Node is installed all the same",
         variant=replace(situation.variant, environment=environment),
+        files={PACKAGE: situation.with_package(engines={})} if refused else {},
     )
 
 

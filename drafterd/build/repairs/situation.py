@@ -88,11 +88,16 @@ class Situation:
         return found
 
     @property
+    def scripts(self) -> dict[str, str]:
+        """The scripts by their names."""
+        found = self.package.get("scripts")
+        lines = found.items() if isinstance(found, dict) else ()
+        return {name: line for name, line in lines if isinstance(line, str)}
+
+    @property
     def script(self) -> str:
         """The build script."""
-        scripts = self.package.get("scripts")
-        line = scripts.get("build") if isinstance(scripts, dict) else None
-        return line if isinstance(line, str) else ""
+        return self.scripts.get("build", "")
 
     def installed(self, name: str) -> dict[str, Any]:
         """The package.json of an installed package; an empty one where there is none."""

@@ -162,13 +162,78 @@ def test_an_export_is_its_files(source):
     _write(source, "out/index.html", "out/404.html", "out/.hidden", "out/_next/.x/y")
     packed, files = _packed(source, _order(Kind.NEXT_EXPORT))
     assert files == {"index.html", "404.html"}
-    assert (packed.argv, packed.fallback, packed.base_path) == ((), "404.html", "/p")
+    assert (packed.argv, packed.fallback, packed.base_path) == ((), "", "/p")
 
 
 def test_a_built_single_page_app_answers_everything_with_its_page(source):
     _write(source, "dist/index.html", "src/a.js")
-    packed, files = _packed(source, _order(Kind.STATIC, build=True, static_root="dist", prefixed=True))
+    packed, files = _packed(
+        source, _order(Kind.STATIC, build=True, static_root="dist", prefixed=True, fallback="index.html")
+    )
     assert (packed.fallback, packed.base_path, files) == ("index.html", "/p", {"index.html"})
+
+
+@pytest.mark.parametrize("left", ["dist/web/browser", "dist/browser", "build", "out", "dist"])
+def test_files_are_found_where_the_build_left_them(source, left):
+    _write(source, f"{left}/index.html", "dist/server/main.js" if left.endswith("browser") else "src/a.js")
+    if left == "dist/web/browser":
+        (source / "dist/server/main.js").rename(source / "main.js")
+        (source / "dist/server").rmdir()
+    _, files = _packed(source, _order(Kind.STATIC, build=True, static_root="dist"))
+    assert files == {"index.html"}
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted", "fallback"),
+    [
+        (("index.html", "404.html"), "index.html", "index.html"),
+        (("index.html", "404.html"), "", ""),
+        (("index.html", "200.html"), "", "200.html"),
+        (("index.html", "__spa-fallback.html"), "index.html", "index.html"),
+        (("index.html",), "../secret", ""),
+        (("index.html",), "gone.html", ""),
+    ],
+)
+def test_which_page_answers_for_unknown_paths(source, written, wanted, fallback):
+    _write(source, *(f"dist/{name}" for name in written), "secret")
+    packed, _ = _packed(source, _order(Kind.STATIC, build=True, static_root="dist", fallback=wanted))
+    assert packed.fallback == fallback
+
+
+@pytest.mark.parametrize("server", [True, False])
+def test_a_framework_is_a_server_when_its_build_left_one(source, server):
+    _write(source, ".output/public/index.html", *([".output/server/index.mjs"] if server else []))
+    order = _order(
+        Kind.NODE,
+        build=True,
+        start=("node", ".output/server/index.mjs"),
+        static_root=".output/public",
+        prefixed=True,
+        run_environment={"NUXT_APP_BASE_URL": "{base}/"},
+    )
+    packed, files = _packed(source, order)
+    assert packed.base_path == "/p"
+    assert ("index.html" in files) is not server
+    assert (packed.argv, dict(packed.environment)) == (
+        (("node", ".output/server/index.mjs"), {"NUXT_APP_BASE_URL": "/p/", "NODE_ENV": "production"})
+        if server
+        else ((), {})
+    )
+
+
+@pytest.mark.parametrize(("version", "whole"), [("11.1.4", True), ("12.1.6", True), ("13.0.0", False)])
+def test_a_next_that_cannot_stand_alone_runs_from_its_whole_tree(source, version, whole):
+    _next(source)
+    (source / ".next/standalone").rename(source / "gone")
+    manifest = source / "node_modules/next/package.json"
+    manifest.write_text(json.dumps({"version": version}))
+    if not whole:
+        assert _refused(source, _order(Kind.NEXT)) == "wrong-output"
+        return
+    packed, files = _packed(source, _order(Kind.NEXT))
+    assert (packed.argv, packed.base_path) == (("npm", "run", "start"), "/p")
+    assert {"node_modules/next/index.js", ".next/static/chunk.js", "public/robots.txt"} <= files
+    assert "whole tree" in packed.notes[0]
 
 
 def test_a_plain_folder_has_no_fallback_and_no_base_path(source):

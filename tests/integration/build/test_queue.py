@@ -122,6 +122,10 @@ async def test_a_failed_build_says_why_everywhere_and_its_notice_goes_with_the_n
         notice = world.layout.source(HELLO) / ".draft-failed.json"
         said = json.loads(notice.read_text())
         assert (said["code"], said["where"], said["build"]) == ("build-failed", "build.js:2", 1)
+        assert (said["draft"], said["kind"], said["repairs"]) == ("hello", "static", [])
+        assert "Correct the cause" in said["to_do"]
+        assert said["excerpt"] == list(build.problem.excerpt)
+        assert build.problem.excerpt == ("  1 | console.log('working');", "> 2 | throw new Error('no luck at all')")
         assert not world.queue.releases(HELLO)
         again = await world.build(world.drop_script(WRITES_DIST))
         assert again.status is BuildStatus.SUCCEEDED

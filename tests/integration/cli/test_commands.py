@@ -1,6 +1,7 @@
 """The commands against a real API: what they print, what they change, how they end."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -12,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from drafterd.cli import app
-from drafterd.domain.model import BuildStatus, Goal, Intent, Problem
+from drafterd.domain.model import BuildStatus, Edit, Goal, Intent, Mend, Problem
 from drafterd.domain.names import DraftId
+from drafterd.domain.repair import Repair
 from drafterd.domain.report import Undone
 from tests.builders import a_build, a_live_view, a_record, an_instance, eventually
 from tests.integration.web.world import a_world
@@ -86,6 +88,61 @@ async def test_show(world):
     assert result.exit_code == 0
     assert "pid 42" in result.stdout
     assert json.loads((await call(world, "show", "hello", "--json")).stdout)["id"] == "hello"
+
+
+REPAIR = Repair(code="webpack", step="build", summary="built with \x1b[31mwebpack", reason="ERROR: no")
+
+
+async def test_show_tells_repairs_edits_and_what_could_be_done(world):
+    problem = Problem(
+        code="x",
+        summary="it broke",
+        hint="mend it",
+        mend=Mend.CONFIG,
+        proposals=("add the file",),
+        excerpt=("> 3 | here",),
+        tail=("boom",),
+    )
+    other = dataclasses.replace(REPAIR, code="legacy-peers", step="install", summary="peers are left out")
+    put_live(
+        world,
+        builds=(
+            a_build(2, "k1", BuildStatus.FAILED, problem=problem, repairs=(REPAIR,)),
+            a_build(1, repairs=(other,)),
+        ),
+        fix=a_record(edits=(Edit(file="a", rule="r", before="", after="", reason="x"),)),
+    )
+    lines = [" ".join(line.split()) for line in (await call(world, "show", "hello")).stdout.splitlines()]
+    for wanted in (
+        "repair build tried again: built with webpack [webpack]",
+        "r1 install tried again: peers are left out [legacy-peers]",
+        "edits 1 in its files (drafterd fixes hello)",
+        "hint: mend it",
+        "mend: the configuration",
+        "could: add the file",
+        "> 3 | here",
+        "| boom",
+    ):
+        assert wanted in lines
+    assert "live with 1 repair; it broke" in (await call(world, "ls")).stdout
+
+
+async def test_repairs_are_told_while_one_waits(world):
+    draft = put_live(world)
+    waiting = asyncio.ensure_future(call(world, "build", "hello", "--wait"))  # noqa: TID251 - awaited below
+    await eventually(lambda: len(world.views[draft].builds) == 2)
+    problem = Problem(code="x", summary="it broke", proposals=("add the file",), tail=("boom",))
+    failed = a_build(2, status=BuildStatus.FAILED, problem=problem, repairs=(REPAIR,), started=1.0, finished=9.0)
+    put_live(world, builds=(failed, a_build(1)))
+    result = await waiting
+    assert result.exit_code == 4
+    for wanted in ("build tried again: built with webpack [webpack]", "could: add the file", "| boom"):
+        assert wanted in result.stderr
+    world.put("other", builds=(failed,))
+    result = await call(world, "wait", "other")
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr.count("build tried again") == 1
+    assert "could: add the file" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ def listeners():
 @pytest.fixture
 def config(tmp_path, listeners):
     folders = {"drafts": str(tmp_path / "d"), "state": str(tmp_path / "s")}
-    return Config.load(None, environ={}, overrides={**folders, **listeners, "ports.first": 20100, "ports.last": 20110})
+    first = free_port(11)
+    pool = {"ports.first": first, "ports.last": first + 10}
+    return Config.load(None, environ={}, overrides={**folders, **listeners, **pool})
 
 
 def by_name(findings):

@@ -34,6 +34,9 @@ def test_a_draft_cannot_steer_our_tools():
         "NODE_ENV": "production", "DRAFTERD_MARK": "x", "HOME": "/", "NEXT_PRIVATE_STANDALONE": "0", "NUL": "a\0b",
         "MY_KEY": "1", "NEXT_PUBLIC_A": "2", "PORT": "3001",
     }  # fmt: skip
+    asked |= dict.fromkeys(
+        ("PNPM_HOME", "YARN_IGNORE_PATH", "BUN_OPTIONS", "COREPACK_ROOT", "pnpm_config_registry"), "x"
+    )
     assert environment.drafts_own(asked) == {"MY_KEY": "1", "NEXT_PUBLIC_A": "2", "PORT": "3001"}
 
 

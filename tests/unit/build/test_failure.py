@@ -141,3 +141,28 @@ def test_a_full_disk_and_other_faults_of_the_machine_are_tried_again():
     assert (full.code, full.mend, full.retry_at) == ("disk-full", Mend.MACHINE, 65.0)
     other = failure.of_system(OSError(errno.EIO, "Input/output error"), "pack", now=5.0, retry=60.0).problem
     assert (other.code, other.retry_at) == ("build-io", 65.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "mend"),
+    [
+        (" ERR_PNPM_FETCH_404  GET https://registry.npmjs.org/is-oddzz: Not Found - 404", "install-failed", Mend.DRAFT),
+        (" ERR_PNPM_NO_MATCHING_VERSION  No matching version found for is-odd@^9.0.1", "install-failed", Mend.DRAFT),
+        ('error Couldn\'t find package "is-oddzz" on the "npm" registry.', "install-failed", Mend.DRAFT),
+        ("\u27a4 YN0082: \u2502 is-odd@npm:^99: No candidates found", "install-failed", Mend.DRAFT),
+        ("error: GET https://registry.npmjs.org/is-oddzz - 404", "install-failed", Mend.DRAFT),
+        (
+            " ERR_PNPM_META_FETCH_FAIL  GET https://gone.invalid/is-odd: reason: getaddrinfo ENOTFOUND gone.invalid",
+            "npm-network",
+            Mend.MACHINE,
+        ),
+        ("error Error: getaddrinfo ENOTFOUND gone.invalid", "npm-network", Mend.MACHINE),
+        ("RequestError: getaddrinfo ENOTFOUND gone.invalid", "npm-network", Mend.MACHINE),
+        ("error: DNSResolveFailed downloading package manifest is-odd", "npm-network", Mend.MACHINE),
+    ],
+)
+def test_every_package_manager_says_it_in_its_own_words(line, code, mend):
+    problem = _problem("install", f"Progress: resolved 1\n{line}\n\nThis error happened while installing")
+    assert (problem.code, problem.mend) == (code, mend)
+    assert problem.summary == line.strip()
+    assert (problem.retry_at is None) == (mend is Mend.DRAFT)

@@ -189,9 +189,54 @@ def test_explain_says_how_it_would_be_built_and_changes_nothing(folder):
     before = sorted(path.name for path in made.iterdir())
     result = call("explain", "srv")
     assert result.exit_code == 0
-    assert result.stdout.startswith("kind     node: ")
+    lines = {line[:9].rstrip(): line[10:] for line in result.stdout.splitlines()}
+    assert lines["kind"].startswith("node: ")
+    assert lines["made with"] == "Node.js"
+    assert (lines["install"], lines["build"], lines["serve"]) == ("nothing", "nothing", "node server.js")
+    assert lines["address"] == "http://localhost:8080/api/draft/srv"
+    assert lines["also at"].startswith("http://srv.localhost:8080/")
+    assert "takes the prefix" in lines["path"]
+    assert lines["start in"] == "60 s until it answers"
     assert sorted(path.name for path in made.iterdir()) == before
     assert json.loads(call("explain", "srv", "--json").stdout)["recipe"]["kind"] == "node"
+
+
+@pytest.mark.parametrize(
+    ("files", "rows"),
+    [
+        (
+            {"package.json": '{"devDependencies":{"vite":"7"},"scripts":{"build":"vite build"}}'},
+            {"kind": "static: 'vite'", "build": "npm run build", "serve": "the files of dist", "path": "built for"},
+        ),
+        (
+            {"package.json": '{"devDependencies":{"@angular/cli":"20"},"scripts":{"build":"ng build"}}'},
+            {"made with": "Angular", "build": "npm run build -- --base-href={base}/"},
+        ),
+        ({"package.json": '{"dependencies":{"next":"16"}}'}, {"kind": "nextjs", "serve": "node server.js, as Next.js"}),
+        ({"package.json": '{"dependencies":{"nuxt":"4"}}'}, {"serve": "node .output/server/index.mjs; if the build"}),
+        ({"index.html": ""}, {"install": "nothing", "serve": "the files of the folder", "path": "files know no"}),
+    ],
+)
+def test_explain_says_it_of_each_kind(folder, files, rows):
+    made = folder / "some"
+    made.mkdir()
+    for name, text in files.items():
+        (made / name).write_text(text)
+    shown = {line[:9].rstrip(): line[10:] for line in call("explain", "some").stdout.splitlines()}
+    for name, start in rows.items():
+        assert shown[name].startswith(start)
+    found = json.loads(call("explain", "some", "--json").stdout)
+    assert found["framework"] == found["recipe"]["framework"]
+    assert found["urls"][0] == "http://localhost:8080/api/draft/some"
+
+
+def test_explain_of_a_workspace_names_the_folder_to_drop(folder):
+    (folder / "many/apps/web").mkdir(parents=True)
+    (folder / "many/package.json").write_text('{"workspaces":["apps/*"]}')
+    (folder / "many/apps/web/package.json").write_text('{"dependencies":{"next":"16"}}')
+    result = call("explain", "many")
+    assert result.exit_code == 1
+    assert "apps/web" in result.stderr
 
 
 def test_the_sample_is_put_once_and_whole(folder):

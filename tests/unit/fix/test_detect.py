@@ -82,11 +82,9 @@ def test_kinds(tmp_path, files, wanted):
         ({"package.json": "{"}, "bad-package-json"),
         ({"app/page.tsx": ""}, "missing-package-json"),
         ({"next.config.js": ""}, "missing-package-json"),
-        (
-            {"package.json": '{"scripts":{"dev":"vite","build":"vite build"},"devDependencies":{"vite":"7"}}'},
-            "unsupported-kind",
-        ),
-        ({"package.json": '{"dependencies":{"astro":"5"},"scripts":{"start":"astro dev"}}'}, "unsupported-kind"),
+        ({"package.json": '{"dependencies":{"expo":"55"},"scripts":{"start":"expo start"}}'}, "unsupported-kind"),
+        ({"manage.py": ""}, "unsupported-kind"),
+        ({"package.json": '{"workspaces":["apps/*"]}', "apps/web/package.json": f"{{{NEXT}}}"}, "workspace"),
     ],
 )
 def test_what_cannot_be_built_is_one_clear_problem(tmp_path, files, code):
