@@ -9,25 +9,36 @@ BENCHES: Mapping[str, str] = {
     "first-drop": "bench.first_drop",
     "routes": "bench.routes",
     "idle": "bench.idle",
+    "fix": "bench.fix",
+    "corpus": "bench.corpus",
 }
-"""Each module has `main(json: bool) -> int`; the first line of its docstring says what it measures."""
+"""Each module has `main(json: bool) -> int`; the first line of its docstring says what it measures.
+
+One that names its `OPTIONS` takes them as `arguments: list[str]`.
+"""
 
 USAGE = "usage: python -m bench NAME [--json]"
 
 
 def main(arguments: list[str]) -> int:
     """Run the named measurement; without a name, list them."""
-    names = [argument for argument in arguments if argument != "--json"]
-    if not names:
+    name, *more = [argument for argument in arguments if argument != "--json"] or [""]
+    if not name:
         print(USAGE)
-        for name in available():
-            print(f"  {name:12} {summary(name)}")
+        for known in available():
+            print(f"  {known:12} {summary(known)}")
         return 0
-    if len(names) > 1 or names[0] not in available():
-        print(f"{USAGE}\nthere is no {' '.join(names)!r}; there are: {', '.join(available())}", file=sys.stderr)
+    if name not in available():
+        print(f"{USAGE}\nthere is no {name!r}; there are: {', '.join(available())}", file=sys.stderr)
         return 2
-    measure = importlib.import_module(BENCHES[names[0]]).main
-    return int(measure(json="--json" in arguments))
+    module = importlib.import_module(BENCHES[name])
+    json = "--json" in arguments
+    if hasattr(module, "OPTIONS"):
+        return int(module.main(json=json, arguments=more))
+    if more:
+        print(f"{USAGE}\n{name} takes nothing more, but was given {' '.join(more)!r}", file=sys.stderr)
+        return 2
+    return int(module.main(json=json))
 
 
 def available() -> list[str]:
@@ -37,7 +48,10 @@ def available() -> list[str]:
 
 def summary(name: str) -> str:
     """One line about a measurement."""
-    return (importlib.import_module(BENCHES[name]).__doc__ or "").partition("\n")[0]
+    module = importlib.import_module(BENCHES[name])
+    first = (module.__doc__ or "").partition("\n")[0]
+    options = getattr(module, "OPTIONS", "")
+    return f"{first} {options}" if options else first
 
 
 if __name__ == "__main__":

@@ -231,6 +231,7 @@ def _problem_of(text: str) -> Problem:
             "mend": Mend(data["mend"]),
             "tail": tuple(data["tail"]),
             "proposals": tuple(data.get("proposals", ())),
+            "excerpt": tuple(data.get("excerpt", ())),
         }
     )
 

@@ -25,7 +25,13 @@ async function renew() {
 
 function replace(part, page) {
   const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
-  if (!fresh || fresh.innerHTML === part.innerHTML) return;
+  if (!fresh) return;
+  // What was opened stays open.
+  for (const open of part.querySelectorAll("details[open]")) {
+    const same = page.getElementById(open.id);
+    if (same) same.open = true;
+  }
+  if (fresh.innerHTML === part.innerHTML) return;
   if (part.contains(document.activeElement) && part.matches(":has(:focus-visible)")) {
     const id = document.activeElement.id;
     part.innerHTML = fresh.innerHTML;

@@ -55,11 +55,22 @@ function listen() {
   });
 }
 
+async function copy(area) {
+  try {
+    await navigator.clipboard.writeText(area.value);
+    return true;
+  } catch {
+    // Without https, or without leave to use the clipboard, browsers still copy what is selected.
+    area.select();
+    return document.execCommand("copy");
+  }
+}
+
 for (const button of document.querySelectorAll("button[data-copies]")) {
-  button.hidden = !navigator.clipboard;
+  button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).value);
-    button.textContent = "Copied";
+    const copied = await copy(document.getElementById(button.dataset.copies));
+    button.textContent = copied ? "Copied" : "Selected: press Ctrl-C";
   });
 }
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import structlog
 
-from drafterd.build import environment, failure, notice, release
+from drafterd.build import environment, excerpt, failure, notice, release
 from drafterd.build.failure import BuildFailed
-from drafterd.build.log import BuildLog
-from drafterd.build.steps import BUILD, INSTALL, PACK, SNAPSHOT, Steps, Tools, in_thread
+from drafterd.build.log import BuildLog, Mask
+from drafterd.build.steps import BUILD, INSTALL, PACK, SNAPSHOT, SOURCE, Steps, Tools, in_thread
 from drafterd.domain.errors import DrafterdError, Superseded
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
 from drafterd.domain.repair import Repair
@@ -86,7 +86,7 @@ class Job:
                 await steps.pack()
         except BuildFailed as error:
             log.note(error.summary)
-            raise _with_tail(error, log.recent) from error
+            raise await self._told(error, log.recent) from error
         except (DrafterdError, OSError) as error:
             log.note(str(error))
             raise
@@ -98,6 +98,14 @@ class Job:
         self.build = replace(self.build, repairs=repairs)
         self._save(self.build)
         _log.info("build.repaired", draft=self.build.draft, build=self.build.number, reason=repairs[-1].code)
+
+    async def _told(self, error: BuildFailed, recent: tuple[str, ...]) -> BuildFailed:
+        """The same failure with the last lines of the log, if it has none, and the lines of the source it names."""
+        scratch = self._tools.layout.builds(self.build.draft) / str(self.build.number)
+        mask = Mask(environment.secrets(self._order.environment))
+        shown = await in_thread(excerpt.around, scratch / SOURCE, error.problem.where, mask)
+        problem = replace(error.problem, tail=error.problem.tail or recent, excerpt=shown)
+        return BuildFailed(problem, timed_out=error.timed_out)
 
     def _opened(self) -> BuildLog:
         draft, number, settings = self.build.draft, self.build.number, self._tools.settings
@@ -139,7 +147,7 @@ class Job:
             if ended.status is BuildStatus.SUCCEEDED:
                 notice.remove(folder)
             elif ended.problem:
-                notice.leave(folder, ended, ended.problem)
+                notice.leave(folder, ended, ended.problem, self._order.recipe)
         _log.info(
             "build.finished",
             draft=ended.draft,
@@ -148,10 +156,3 @@ class Job:
             seconds=round(seconds, 3),
             reason=ended.problem.code if ended.problem else "",
         )
-
-
-def _with_tail(error: BuildFailed, recent: tuple[str, ...]) -> BuildFailed:
-    """The same failure with the last lines of the log, if it has none of its own."""
-    if error.problem.tail:
-        return error
-    return BuildFailed(replace(error.problem, tail=recent), timed_out=error.timed_out)

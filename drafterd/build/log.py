@@ -49,7 +49,7 @@ def sanitise(line: bytes) -> str:
     return _LONE_ESCAPE.sub("\ufffd", _CONTROL.sub("\ufffd", text))
 
 
-class _Mask:
+class Mask:
     """Puts names in the place of secret values, longest first."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
@@ -63,6 +63,7 @@ class _Mask:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def __call__(self, text: str) -> str:
+        """`text` without them."""
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: f"[{self._names[match[0]]}]", text)
@@ -84,7 +85,7 @@ class BuildLog:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
-        self._mask = _Mask(secrets or {})
+        self._mask = Mask(secrets or {})
         self._left = limit
         self._limit = limit
         self._waiting: list[bytes] = []

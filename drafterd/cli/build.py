@@ -43,15 +43,23 @@ def build(client: Client, draft: Draft, clean: Clean = False, wait: Wait = False
 
 def _until_ended(client: Client, draft: str, number: int) -> dict[str, Any]:
     """The build once it has ended; its steps are told as they come."""
-    told = ""
+    told, repairs = "", 0
     while True:
         found: dict[str, Any] = client.get(draft_path(draft, "builds", number))
+        repairs = _tell_repairs(found, repairs)
         if found["status"] not in _ACTIVE:
             return found
         if found["step"] and found["step"] != told:
             told = found["step"]
             output.say(f"  {told} ...")
         time.sleep(POLL_EVERY)
+
+
+def _tell_repairs(build: Mapping[str, Any], told: int) -> int:
+    """Say which repairs came after the first `told` ones; how many there are now."""
+    for repair in build["repairs"][told:]:
+        output.say(f"  {output.repair_line(repair)}")
+    return len(build["repairs"])
 
 
 def _failure(draft: str, build: Mapping[str, Any]) -> CommandFailed:
@@ -73,19 +81,31 @@ def wait(
     """Wait until a draft is ready, or in another state; exit code 4 when it fails for good."""
     ends = time.monotonic() + timeout
     found = _first_look(client, draft, ends)
+    told = (0, 0)
     while found["state"] != state and not _failed(found):
+        told = _tell_new(found, told)
         left = ends - time.monotonic()
         if left <= 0:
             raise _too_late(draft, state, timeout, found)
         piece = min(left, _LONG_POLL)
         query = {"wait": state.value, "timeout": round(piece, 3)}
         found = client.get(draft_path(draft), query, timeout=piece + _LONG_POLL)
+    _tell_new(found, told)
     if as_json:
         output.write_json(found)
     elif found["state"] == state:
         output.write(found["url"])
     if found["state"] != state:
         raise _cannot(draft, state, found)
+
+
+def _tell_new(draft: Mapping[str, Any], told: tuple[int, int]) -> tuple[int, int]:
+    """Say what repairs the newest build got since; its number, and how many they are."""
+    build = draft["build"]
+    if build is None:
+        return told
+    number, repairs = told
+    return build["number"], _tell_repairs(build, repairs if build["number"] == number else 0)
 
 
 def _failed(draft: Mapping[str, Any]) -> bool:

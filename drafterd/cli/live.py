@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -95,6 +95,7 @@ class Board:
         if known is None:
             known = self._known[report.id] = _Known(report, moment, now, now)
             self._tell_moment(report, moment, before=None)
+            self._tell_repairs(report, None)
             self._tell_result(report, None, now, known)
             return
         before = known.report
@@ -103,6 +104,7 @@ class Board:
             known.busy_since = now if _resting(known.moment) else known.busy_since
             known.moment, known.since = moment, now
         known.report = report
+        self._tell_repairs(report, before)
         self._tell_result(report, before, now, known)
 
     def forget(self, draft: DraftId) -> None:
@@ -123,11 +125,23 @@ class Board:
             took = f", {before[0].step} took {output.duration(before[1])}"
         self.tell(Text.assemble((report.id, "bold"), "  ", moment.within(None), took))
 
+    def _tell_repairs(self, report: DraftReport, before: DraftReport | None) -> None:
+        """What a build that runs does otherwise since the last look."""
+        build = report.build
+        if build is None or not build.status.active:
+            return
+        known = before.build if before else None
+        told = len(known.repairs) if known is not None and known.number == build.number else 0
+        for repair in build.repairs[told:]:
+            self.tell(Text.assemble((report.id, "bold"), "  ", output.repair_line(asdict(repair))))
+
     def _tell_result(self, report: DraftReport, before: DraftReport | None, now: float, known: _Known) -> None:
         serves_anew = report.serving is not None and report.state is State.READY
         if serves_anew and (before is None or before.serving != report.serving or before.state is not State.READY):
             took = output.duration(now - known.busy_since) if before is not None else ""
             after = f" after {took}" if took else ""
+            if report.repairs:
+                after += f" with {output.repaired(len(report.repairs))}"
             self.tell(Text.assemble((report.id, "bold"), "  ", (f"live{after}", "green"), f" ({report.serving})"))
             self.result(report.url)
             if curl := curl_line(report, self.listen):
@@ -139,10 +153,14 @@ class Board:
         self.tell(Text.assemble((report.id, "bold"), "  ", ("problem: ", "red"), output.clean(problem.summary)))
         if problem.where:
             self.tell(Text(f"  where: {output.clean(problem.where)}"))
+        for line in problem.excerpt:
+            self.tell(Text(f"    {output.clean(line)}", style="dim"))
         for line in problem.tail[-output.TAIL_SHOWN :]:
             self.tell(Text(f"  | {output.clean(line)}", style="dim"))
         if problem.hint:
             self.tell(Text.assemble("  ", ("hint: ", "bold"), output.clean(problem.hint)))
+        for proposal in problem.proposals:
+            self.tell(Text.assemble("  ", ("could: ", "bold"), output.clean(proposal)))
 
     def render(self, height: int) -> Group | Text:
         """The table: what is busy first, as many rows as fit."""

@@ -67,6 +67,8 @@ def remark(draft: Mapping[str, Any]) -> str:
         words.append(f"building: {build['step']}, {output.duration(build['seconds'])}".replace(": ,", ":"))
     elif draft["work"] not in {"none", draft["state"]}:
         words.append(draft["work"])
+    if draft["serving"] and draft["repairs"]:
+        words.append(f"live with {output.repaired(len(draft['repairs']))}")
     if draft["problem"]:
         words.append(output.clean(draft["problem"]["summary"]))
     return "; ".join(words)
@@ -130,7 +132,7 @@ def _told(draft: Mapping[str, Any] | None) -> str:
 
 @asking
 def show(client: Client, draft: Draft, as_json: Json = False) -> None:
-    """Show one draft: address, build, process, problem."""
+    """Show one draft: address, build, repairs, process, problem."""
     found = client.get(draft_path(draft))
     if as_json:
         output.write_json(found)
@@ -157,6 +159,11 @@ def _facts(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         steps = ", ".join(f"{step} {output.duration(seconds)}" for step, seconds in build["steps"].items())
         took = f", {output.duration(build['seconds'])}" if build["seconds"] is not None else ""
         yield "build", f"{build['number']} {build['status']}{took}{f' ({steps})' if steps else ''}"
+        for repair in build["repairs"]:
+            yield "repair", output.repair_line(repair)
+        yield from _served_repairs(draft, build)
+    if draft["edits"]:
+        yield "edits", f"{draft['edits']} in its files (drafterd fixes {draft['id']})"
     if instance := draft["instance"]:
         memory = f", {output.size(instance['rss_bytes'])}" if instance["rss_bytes"] else ""
         yield "process", f"pid {instance['pid']}{memory}, {instance['restarts']} restarts"
@@ -164,6 +171,13 @@ def _facts(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "port", str(draft["port"])
     if draft["source"]["digest"]:
         yield "source", draft["source"]["digest"]
+
+
+def _served_repairs(draft: Mapping[str, Any], newest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The repairs of what it serves, where that is older than its newest build."""
+    if draft["serving"] and draft["repairs"] and draft["serving"] != f"r{newest['number']}":
+        for repair in draft["repairs"]:
+            yield draft["serving"], output.repair_line(repair)
 
 
 @asking
@@ -212,7 +226,8 @@ def fixes(client: Client, draft: Draft, undo: Undo = False, as_json: Json = Fals
         output.write_json(found)
         return
     if found["kind"]:
-        output.say(f"{draft} is {found['kind']}: {found['why']}")
+        made_with = f" ({found['framework']}, {found['manager']})" if found["framework"] else ""
+        output.say(f"{draft} is {found['kind']}{made_with}: {output.clean(found['why'])}")
     for edit in found["edits"]:
         for line in edit_lines(edit):
             output.write(line)

@@ -135,12 +135,29 @@ def size(count: float | None) -> str:
     return f"{count:.1f} TB"
 
 
+_MENDED_BY = {"draft": "whoever wrote it", "config": "the configuration", "machine": "the machine"}
+
+
 def problem_lines(problem: Mapping[str, Any]) -> list[str]:
-    """A problem as the API tells it: what, where, how to mend it, the end of the log."""
+    """A problem as the API tells it: what, where, how and by whom it is mended, the source, the end of the log."""
     lines = [clean(problem["summary"])]
     if problem.get("where"):
         lines.append(f"  where: {clean(problem['where'])}")
     if problem.get("hint"):
         lines.append(f"  hint:  {clean(problem['hint'])}")
+    if problem.get("mend") in _MENDED_BY:
+        lines.append(f"  mend:  {_MENDED_BY[problem['mend']]}")
+    lines += [f"  could: {clean(proposal)}" for proposal in problem.get("proposals", ())]
+    lines += [f"    {clean(line)}" for line in problem.get("excerpt", ())]
     lines += [f"  | {clean(line)}" for line in problem.get("tail", ())[-TAIL_SHOWN:]]
     return lines
+
+
+def repair_line(repair: Mapping[str, Any]) -> str:
+    """A repair as the API tells it: which step was tried again, and what is done otherwise."""
+    return f"{clean(repair['step'])} tried again: {clean(repair['summary'])} [{clean(repair['code'])}]"
+
+
+def repaired(count: int) -> str:
+    """`1 repair`, `2 repairs`."""
+    return f"{count} repair{'' if count == 1 else 's'}"

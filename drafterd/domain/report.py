@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from drafterd.domain.model import Build, Edit, Instance, Problem
 from drafterd.domain.names import DraftId, ReleaseId
+from drafterd.domain.repair import Repair
 from drafterd.domain.routing import Target
 from drafterd.domain.state import State, Work
 
@@ -22,6 +23,7 @@ class DraftReport:
         static_root: For a ready static draft the folder that is served, else None.
         fallback: For static drafts: the file that answers for unknown paths, or "".
         usual_seconds: How long its last good build took, or None.
+        repairs: What was done otherwise in the build of what it serves.
     """
 
     id: DraftId
@@ -44,6 +46,7 @@ class DraftReport:
     usual_seconds: float | None = None
     notes: tuple[Problem, ...] = ()
     edits: tuple[Edit, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     last_request: float | None = None
     rss_bytes: int | None = None
     cpu_percent: float | None = None

@@ -2,6 +2,7 @@
 
 from drafterd.domain import state
 from drafterd.domain.model import BuildStatus, Instance
+from drafterd.domain.names import release_number
 from drafterd.domain.plan import Rules
 from drafterd.domain.report import DraftReport
 from drafterd.domain.view import View
@@ -21,6 +22,7 @@ def report_of(view: View, rules: Rules, urls: tuple[str, ...]) -> DraftReport:
     serving = state.serving(view)
     release = view.release(serving)
     static = release if release and release.static else None
+    made = next((build for build in view.builds if serving and build.number == release_number(serving)), None)
     succeeded = next((build for build in view.builds if build.status is BuildStatus.SUCCEEDED), None)
     return DraftReport(
         id=view.draft,
@@ -42,4 +44,5 @@ def report_of(view: View, rules: Rules, urls: tuple[str, ...]) -> DraftReport:
         usual_seconds=sum(succeeded.steps.values()) if succeeded else None,
         notes=view.fix.problems if view.fix else (),
         edits=view.fix.edits if view.fix else (),
+        repairs=made.repairs if made else (),
     )

@@ -13,7 +13,8 @@ from drafterd.domain.model import Problem
 from drafterd.domain.report import DraftReport
 from drafterd.domain.state import State
 from drafterd.reconcile.control import Control
-from drafterd.web.build_shapes import ProblemShape
+from drafterd.web.build_shapes import ProblemShape, repair_shapes
+from drafterd.web.handover import tried
 from drafterd.web.logs import last_lines
 from drafterd.web.pages import TAIL, edge_policy, headline, render_edge
 from drafterd.web.places import OURS, Place
@@ -121,7 +122,13 @@ class Answers:
         problem = report.problem if report else None
         shown = ProblemShape.of(problem, full=visit.details) if problem else None
         detail = _detail(visit)
-        extra: dict[str, object] = {"state": visit.state, "problem": shown.model_dump() if shown else None}
+        repairs = repair_shapes(tried(report), full=visit.details) if report else ()
+        extra: dict[str, object] = {
+            "state": visit.state,
+            "problem": shown.model_dump() if shown else None,
+            "repairs": [repair.model_dump() for repair in repairs],
+            "proposals": list(shown.proposals) if shown else [],
+        }
         if report and report.queue_position:
             extra["queue_position"] = report.queue_position
         return problem_response(

@@ -3,6 +3,7 @@
 Apart from the other shapes, because the shapes of drafts are made from these.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +22,7 @@ class Shape(BaseModel):
 
 
 class ProblemShape(Shape):
-    """Something that did not work. `tail` is empty for visitors without the token."""
+    """Something that did not work. `tail` and `excerpt` are empty for visitors without the token."""
 
     code: str
     summary: str
@@ -33,10 +34,11 @@ class ProblemShape(Shape):
     retry_at: Time | None
     tail: tuple[str, ...]
     proposals: tuple[str, ...]
+    excerpt: tuple[str, ...]
 
     @classmethod
     def of(cls, problem: Problem, *, full: bool = True) -> "ProblemShape":
-        """`full`: with the lines of the log."""
+        """`full`: with the lines of the log and of the source."""
         return cls(
             code=problem.code,
             summary=problem.summary,
@@ -48,7 +50,35 @@ class ProblemShape(Shape):
             retry_at=utc(problem.retry_at),
             tail=clean_lines(problem.tail) if full else (),
             proposals=clean_lines(problem.proposals),
+            excerpt=clean_lines(problem.excerpt) if full else (),
         )
+
+
+class RepairShape(Shape):
+    """What a build did otherwise after a failure.
+
+    `reason` is the line of the output that asked for it; empty for visitors without the token.
+    """
+
+    code: str
+    step: str
+    summary: str
+    reason: str
+
+    @classmethod
+    def of(cls, repair: Repair, *, full: bool = True) -> "RepairShape":
+        """`full`: with the line of the log."""
+        return cls(
+            code=repair.code,
+            step=repair.step,
+            summary=clean_line(repair.summary),
+            reason=clean_line(repair.reason) if full else "",
+        )
+
+
+def repair_shapes(repairs: Iterable[Repair], *, full: bool = True) -> tuple[RepairShape, ...]:
+    """The repairs of a build in their order."""
+    return tuple(RepairShape.of(repair, full=full) for repair in repairs)
 
 
 class DraftBuildShape(Shape):
@@ -59,32 +89,18 @@ class DraftBuildShape(Shape):
     step: str
     seconds: float | None
     steps: dict[str, float]
+    repairs: tuple[RepairShape, ...]
 
     @classmethod
-    def of(cls, build: Build, *, now: float) -> "DraftBuildShape":
-        """`now`: for the seconds of a build that runs."""
+    def of(cls, build: Build, *, now: float, full: bool = True) -> "DraftBuildShape":
+        """`now`: for the seconds of a build that runs. `full`: with the lines of the log."""
         return cls(
             number=build.number,
             status=build.status.value,
             step=build.step,
             seconds=build_seconds(build, now=now),
             steps=_rounded(build),
-        )
-
-
-class RepairShape(Shape):
-    """What a build did otherwise after a failure; `reason` is the line of the output that asked for it."""
-
-    code: str
-    step: str
-    summary: str
-    reason: str
-
-    @classmethod
-    def of(cls, repair: Repair) -> "RepairShape":
-        """As the build recorded it."""
-        return cls(
-            code=repair.code, step=repair.step, summary=clean_line(repair.summary), reason=clean_line(repair.reason)
+            repairs=repair_shapes(build.repairs, full=full),
         )
 
 
@@ -96,12 +112,11 @@ class BuildShape(DraftBuildShape):
     finished_at: Time | None
     key: str
     clean: bool
-    repairs: tuple[RepairShape, ...]
     problem: ProblemShape | None
 
     @classmethod
-    def of(cls, build: Build, *, now: float) -> "BuildShape":
-        """`now`: for the seconds of a build that runs."""
+    def of(cls, build: Build, *, now: float, full: bool = True) -> "BuildShape":
+        """`now`: for the seconds of a build that runs. `full`: with the lines of the log."""
         return cls(
             number=build.number,
             status=build.status.value,
@@ -113,8 +128,8 @@ class BuildShape(DraftBuildShape):
             finished_at=utc(build.finished),
             key=build.key,
             clean=build.clean,
-            repairs=tuple(map(RepairShape.of, build.repairs)),
-            problem=ProblemShape.of(build.problem) if build.problem else None,
+            repairs=repair_shapes(build.repairs, full=full),
+            problem=ProblemShape.of(build.problem, full=full) if build.problem else None,
         )
 
 

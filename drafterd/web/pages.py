@@ -15,12 +15,13 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from drafterd.domain.model import Build, BuildStatus, Edit, Problem
+from drafterd.domain.model import Build, BuildStatus, Mend
 from drafterd.domain.report import DraftReport
 from drafterd.domain.state import State
 from drafterd.resources import folder, templates
 from drafterd.web.build_shapes import build_seconds
 from drafterd.web.display import clean_line, clean_lines, duration, utc
+from drafterd.web.handover import handover, tried
 
 STYLE = "drafterd.css"
 EDGE_SCRIPT = "edge.js"
@@ -83,7 +84,9 @@ def render_edge(name: str, **values: Any) -> str:
 def _environment() -> jinja2.Environment:
     environment = templates(html=True).overlay()
     environment.filters.update(duration=duration, clean=clean_line, clean_all=clean_lines, utc=utc)
-    environment.globals.update(steps_of=step_rows, headline=headline, elapsed=elapsed, prompt=prompt)
+    environment.globals.update(
+        steps_of=step_rows, headline=headline, elapsed=elapsed, handover=handover, tried=tried, mended_by=mended_by
+    )
     return environment
 
 
@@ -147,19 +150,13 @@ def elapsed(report: DraftReport, now: float) -> float | None:
     return build_seconds(build, now=now) if build and build.status is BuildStatus.RUNNING else None
 
 
-def prompt(report: DraftReport, problem: Problem, *, edits: tuple[Edit, ...], details: bool) -> str:
-    """A text to give to whoever, or whatever, wrote the draft."""
-    rows = [
-        f'The web app "{report.id}" could not be put online.',
-        f"Problem: {clean_line(problem.summary)}",
-        f"Where: {clean_line(problem.where)}" if problem.where else "",
-        f"Step: {problem.step}" if problem.step else "",
-        f"Hint: {clean_line(problem.hint)}" if problem.hint else "",
-    ]
-    if details and problem.tail:
-        rows += ["", "The last lines of the log:", *clean_lines(problem.tail[-TAIL:])]
-    if details and edits:
-        rows += ["", "Changed before the build, automatically:"]
-        rows += [f"- {clean_line(edit.file)}: {clean_line(edit.reason)}" for edit in edits]
-    rows += ["", "Find the cause, correct the files, and name every file that you changed."]
-    return "\n".join(row for position, row in enumerate(rows) if row or (position and rows[position - 1]))
+_MENDED_BY: Mapping[Mend, str] = {
+    Mend.DRAFT: "Whoever wrote it can mend it: its files are at fault.",
+    Mend.CONFIG: "Whoever runs this server can mend it, in the configuration.",
+    Mend.MACHINE: "Whoever runs this server can mend it: the machine is at fault, not the draft.",
+}
+
+
+def mended_by(mend: Mend) -> str:
+    """Who can mend a problem, as a sentence."""
+    return _MENDED_BY[mend]

@@ -10,7 +10,7 @@ from drafterd.domain.model import Build, Edit, FixRecord, Instance
 from drafterd.domain.repair import printable
 from drafterd.domain.report import Check, DraftReport, StatusReport, Undone
 from drafterd.domain.routing import RouteTable
-from drafterd.web.build_shapes import DraftBuildShape, ProblemShape, Shape, Time
+from drafterd.web.build_shapes import DraftBuildShape, ProblemShape, RepairShape, Shape, Time, repair_shapes
 from drafterd.web.display import utc
 
 
@@ -43,7 +43,7 @@ class InstanceShape(Shape):
 
 
 class DraftShape(Shape):
-    """One draft."""
+    """One draft. `repairs` are those of the release that serves, `edits` how many changes its files got."""
 
     id: str
     state: str
@@ -55,6 +55,8 @@ class DraftShape(Shape):
     port: int | None
     source: SourceShape
     build: DraftBuildShape | None
+    repairs: tuple[RepairShape, ...]
+    edits: int
     instance: InstanceShape | None
     last_request: Time | None
     releases: tuple[str, ...]
@@ -72,7 +74,9 @@ class DraftShape(Shape):
             urls=report.urls,
             port=report.port,
             source=SourceShape(digest=report.digest, settled_at=utc(report.settled_at)),
-            build=DraftBuildShape.of(report.build, now=now) if report.build else None,
+            build=DraftBuildShape.of(report.build, now=now, full=full) if report.build else None,
+            repairs=repair_shapes(report.repairs, full=full),
+            edits=sum(edit.applied for edit in report.edits),
             instance=InstanceShape.of(report.instance, report) if report.instance else None,
             last_request=utc(report.last_request),
             releases=report.releases,
@@ -257,6 +261,8 @@ class FixesShape(Shape):
     """What the fixes found and did."""
 
     kind: str | None
+    framework: str
+    manager: str
     why: str
     digest: str
     edits: tuple[EditShape, ...]
@@ -268,6 +274,8 @@ class FixesShape(Shape):
         """The record in JSON."""
         return cls(
             kind=record.recipe.kind.value if record.recipe else None,
+            framework=record.recipe.framework if record.recipe else "",
+            manager=record.recipe.manager if record.recipe else "",
             why=record.recipe.why if record.recipe else "",
             digest=record.digest,
             edits=tuple(EditShape.of(edit) for edit in record.edits),

@@ -1,14 +1,17 @@
 import asyncio
+import dataclasses
 import json
 import time
 
 import aiohttp
 import pytest
 
-from drafterd.domain.model import BuildStatus, Edit, Problem
-from tests.builders import a_build, a_record, a_source, eventually
+from drafterd.domain.model import BuildStatus, Edit, Kind, Problem, Recipe
+from drafterd.domain.repair import Repair
+from tests.builders import a_build, a_live_view, a_record, a_source, eventually
 
 HTML = {"Accept": "text/html"}
+REPAIR = Repair(code="webpack", step="build", summary="built with webpack", reason="ERROR: no")
 
 
 async def problem(response):
@@ -20,13 +23,18 @@ async def problem(response):
 
 
 async def test_a_draft_has_the_shape_that_programs_rely_on(world):
-    failed = Problem(code="build-failed", summary="no", where="app/page.tsx:3", step="build", since=5.0, tail=("a",))
-    world.put(
-        "hello",
-        builds=(
-            a_build(7, status=BuildStatus.FAILED, started=10.0, finished=46.0, steps={"build": 16}, problem=failed),
-        ),
+    failed = Problem(
+        code="build-failed",
+        summary="no",
+        where="app/page.tsx:3",
+        step="build",
+        since=5.0,
+        tail=("a",),
+        proposals=("add it",),
+        excerpt=("> 3 | x",),
     )
+    ended = a_build(7, status=BuildStatus.FAILED, started=10.0, finished=46.0, steps={"build": 16}, problem=failed)
+    world.put("hello", builds=(dataclasses.replace(ended, repairs=(REPAIR,)),))
     async with world.http.get(f"{world.api}/api/v1/drafts/hello", headers=world.token) as response:
         found = await response.json()
     assert found == {
@@ -44,13 +52,23 @@ async def test_a_draft_has_the_shape_that_programs_rely_on(world):
             "since": "1970-01-01T00:00:05Z",
             "retry_at": None,
             "tail": ["a"],
-            "proposals": [],
+            "proposals": ["add it"],
+            "excerpt": ["> 3 | x"],
         },
         "url": "http://localhost:8080/api/draft/hello",
         "urls": ["http://localhost:8080/api/draft/hello", "http://hello.localhost:8080/"],
         "port": 3001,
         "source": {"digest": "d1", "settled_at": None},
-        "build": {"number": 7, "status": "failed", "step": "", "seconds": 36.0, "steps": {"build": 16.0}},
+        "build": {
+            "number": 7,
+            "status": "failed",
+            "step": "",
+            "seconds": 36.0,
+            "steps": {"build": 16.0},
+            "repairs": [{"code": "webpack", "step": "build", "summary": "built with webpack", "reason": "ERROR: no"}],
+        },
+        "repairs": [],
+        "edits": 0,
         "instance": None,
         "last_request": None,
         "releases": [],
@@ -58,12 +76,45 @@ async def test_a_draft_has_the_shape_that_programs_rely_on(world):
 
 
 async def test_without_the_token_lines_of_logs_are_left_out(world):
-    failed = Problem(code="x", summary="no", tail=("a secret",))
-    world.put("hello", builds=(a_build(1, status=BuildStatus.FAILED, problem=failed),))
+    failed = Problem(code="x", summary="no", tail=("a secret",), excerpt=("> 1 | a secret",))
+    repair = dataclasses.replace(REPAIR, reason="a secret")
+    tried = a_build(2, status=BuildStatus.FAILED, problem=failed, repairs=(repair,))
+    live = a_live_view(builds=(tried, a_build(1, repairs=(repair,))))
+    fields = {field: getattr(live, field) for field in live.__slots__ if field != "draft"}
+    world.put("hello", **fields)
     for path in ("/api/v1/drafts", "/api/v1/drafts/hello", "/", "/drafts/hello"):
         async with world.http.get(world.api + path) as response:
             assert response.status == 200
             assert "a secret" not in await response.text()
+
+
+async def test_what_it_serves_is_told_with_its_repairs_and_its_kind(world):
+    newer = a_build(2, status=BuildStatus.FAILED, problem=Problem(code="x", summary="no"))
+    live = a_live_view(
+        builds=(newer, a_build(1, repairs=(REPAIR,))),
+        fix=a_record(
+            edits=(Edit(file="package.json", rule="scripts", before="", after="x", reason="added"),),
+            recipe=Recipe(kind=Kind.NEXT, why="next", framework="Next.js", manager="pnpm@9.1.0"),
+        ),
+    )
+    world.put("hello", **{field: getattr(live, field) for field in live.__slots__ if field != "draft"})
+    async with world.http.get(f"{world.api}/api/v1/drafts/hello", headers=world.token) as response:
+        found = await response.json()
+    assert (found["state"], [repair["code"] for repair in found["repairs"]], found["edits"]) == (
+        "ready",
+        ["webpack"],
+        1,
+    )
+    assert found["build"]["repairs"] == []
+    async with world.http.get(f"{world.api}/api/v1/drafts/hello/fixes", headers=world.token) as response:
+        fixes = await response.json()
+    assert (fixes["kind"], fixes["framework"], fixes["manager"]) == ("nextjs", "Next.js", "pnpm@9.1.0")
+    async with world.http.get(f"{world.api}/drafts/hello", headers=world.token) as response:
+        assert "Live with 1 repair" in await response.text()
+    async with world.http.get(world.api, headers=world.token) as response:
+        text = await response.text()
+    assert "live with 1 repair" in text
+    assert "built with webpack" in text
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from drafterd.domain.model import AddressKind, BuildStatus, Goal, Intent, Presence, Problem
+from drafterd.domain.model import AddressKind, BuildStatus, Edit, Goal, Intent, Mend, Presence, Problem
 from drafterd.domain.names import DraftId, release_id
+from drafterd.domain.repair import Repair
 from tests.builders import (
     a_build,
     a_live_view,
+    a_record,
     a_release,
     a_source,
     a_target,
@@ -30,7 +32,10 @@ FAILED = Problem(
     hint="add the file",
     step="build",
     tail=("</pre><script>alert(1)</script>", "the very last line"),
+    proposals=("add the file <b>button.tsx</b>",),
+    excerpt=("  2 | import a", "> 3 | import b from './<script>'"),
 )
+TRIED = Repair(code="webpack", step="build", summary="built with <i>webpack</i>", reason="ERROR: <u>no</u>")
 
 
 async def get(world, path, *, host="localhost:8080", method="GET", **headers):
@@ -108,16 +113,69 @@ async def test_an_unknown_draft_and_an_unknown_address_list_nothing(world):
 
 
 async def test_the_failed_page_says_what_and_hands_it_on(world):
-    world.put("hello", builds=(a_build(1, status=BuildStatus.FAILED, problem=FAILED),))
+    edit = Edit(file="<s>package.json</s>", rule="scripts", before="", after="x", reason="a start script was added")
+    failed = a_build(1, status=BuildStatus.FAILED, problem=FAILED, repairs=(TRIED,))
+    world.put("hello", builds=(failed,), fix=a_record(edits=(edit,)))
     _, text = await get(world, "/api/draft/hello", **BROWSER)
-    for wanted in ("Module not found", "app/page.tsx:3", "add the file", "the very last line", "<textarea"):
+    for wanted in (
+        "Module not found",
+        "app/page.tsx:3",
+        "add the file",
+        "the very last line",
+        "<textarea",
+        "Whoever wrote it can mend it",
+        "add the file &lt;b&gt;button.tsx",
+        "&gt; 3 | import b",
+        "built with &lt;i&gt;webpack",
+        "ERROR: &lt;u&gt;no",
+        "a start script was added",
+    ):
         assert wanted in text
-    assert "<script>alert" not in text
+    for hostile in ("<script>alert", "<b>button", "<i>webpack", "<u>no", "<s>package", "'./<script>'"):
+        assert hostile not in text
     assert "&lt;script&gt;alert" in text
+
+
+async def test_programs_are_told_the_same_of_a_failure(world):
+    world.put("hello", builds=(a_build(1, status=BuildStatus.FAILED, problem=FAILED, repairs=(TRIED,)),))
     _, text = await get(world, "/api/draft/hello")
     document = json.loads(text)
     assert (document["code"], document["hint"]) == ("build-failed", "add the file")
     assert document["problem"]["tail"][-1] == "the very last line"
+    assert document["problem"]["excerpt"][-1].startswith("> 3")
+    assert document["proposals"] == ["add the file <b>button.tsx</b>"]
+    assert [repair["code"] for repair in document["repairs"]] == ["webpack"]
+
+
+async def test_a_stranger_is_told_what_failed_and_no_line_of_it(world):
+    failed = a_build(1, status=BuildStatus.FAILED, problem=FAILED, repairs=(TRIED,))
+    world.put("hello", builds=(failed,))
+    for headers in (BROWSER, {"Accept": "application/json"}):
+        _, text = await get(world, "/api/draft/hello", X_Forwarded_For="192.0.2.7", **headers)
+        assert "Module not found" in text
+        assert "webpack" in text
+        for line in ("the very last line", "import b", "ERROR:"):
+            assert line not in text
+
+
+async def test_a_failure_that_is_not_the_drafts_is_not_handed_to_its_author(world):
+    problem = dataclasses.replace(FAILED, mend=Mend.MACHINE, retry_at=time.time() + 60)
+    world.put("hello", builds=(a_build(1, status=BuildStatus.FAILED, problem=problem),))
+    _, text = await get(world, "/api/draft/hello", **BROWSER)
+    assert "the machine is at fault" in text
+    assert "tried again by itself" in text
+    assert "<textarea" not in text
+
+
+async def test_the_waiting_page_says_when_a_repair_is_being_tried(world):
+    running = a_build(1, status=BuildStatus.RUNNING, step="build", started=time.time(), repairs=(TRIED,))
+    world.put("hello", builds=(running,))
+    _, text = await get(world, "/api/draft/hello", **BROWSER)
+    assert "A repair is being tried" in text
+    assert "built with &lt;i&gt;webpack" in text
+    world.put("hello", builds=(dataclasses.replace(running, repairs=()),))
+    _, text = await get(world, "/api/draft/hello", **BROWSER)
+    assert "repair" not in text.partition("<main")[2].partition("</main>")[0]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from rich.console import Console
 from drafterd.cli.live import Board, Moment, curl_line
 from drafterd.domain.model import AddressKind, BuildStatus, Problem
 from drafterd.domain.names import DraftId, ReleaseId
+from drafterd.domain.repair import Repair
 from drafterd.domain.report import DraftReport
 from drafterd.domain.routing import Target
 from drafterd.domain.state import State, Work
@@ -170,3 +171,15 @@ def test_curl_gets_a_line_for_hosts_that_it_may_not_resolve(url, kind, line):
 def test_what_rests_has_no_running_time():
     for state in (State.READY, State.FAILED, State.PAUSED):
         assert Moment.of(report(state)).within(99.0) == state.value
+
+
+def test_a_repair_is_told_once_and_counted_when_it_is_live(said):
+    repair = Repair(code="webpack", step="build", summary="built with webpack", reason="no")
+    tried = a_build(1, status=BuildStatus.RUNNING, step="build", repairs=(repair,))
+    said.see(0, building("build"))
+    said.see(5, report(build=tried))
+    said.see(6, report(build=tried))
+    said.see(9, report(State.READY, serving=ReleaseId("r1"), build=a_build(1, repairs=(repair,)), repairs=(repair,)))
+    told = [line for line in said.lines if "webpack" in line]
+    assert told == ["hello  build tried again: built with webpack [webpack]"]
+    assert "hello  live after 9.0 s with 1 repair (r1)" in said.lines

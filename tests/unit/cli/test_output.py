@@ -62,6 +62,17 @@ def test_an_error_says_what_and_how_to_mend_it(capsys):
     assert [line.rstrip() for line in err.splitlines()] == ["error: one", "error: two", "hint:  do this"]
 
 
+def test_a_problem_shows_who_can_mend_it_and_what_could_be_done():
+    problem = {"summary": "s", "mend": "draft", "proposals": ["p \x1b[2J"], "excerpt": ["> 3 | x"], "tail": ["t"]}
+    assert output.problem_lines(problem) == ["s", "  mend:  whoever wrote it", "  could: p ", "    > 3 | x", "  | t"]
+
+
+def test_a_repair_is_one_line():
+    repair = {"step": "build", "summary": "built\n\x1b[31motherwise", "code": "webpack", "reason": "r"}
+    assert output.repair_line(repair) == "build tried again: built otherwise [webpack]"
+    assert [output.repaired(count) for count in (1, 2)] == ["1 repair", "2 repairs"]
+
+
 def test_a_problem_shows_the_end_of_its_log():
     problem = {"summary": "s", "where": "w", "hint": "h", "tail": [f"l{n}" for n in range(50)]}
     lines = output.problem_lines(problem)

@@ -3,6 +3,7 @@
 from drafterd.domain.model import BuildStatus, InstanceStatus, Problem
 from drafterd.domain.names import release_id
 from drafterd.domain.plan import Rules
+from drafterd.domain.repair import Repair
 from drafterd.domain.routing import Target
 from drafterd.domain.state import State, Work
 from drafterd.reconcile.report import report_of
@@ -22,6 +23,15 @@ def test_a_failed_update_shows_what_still_serves():
     failed = a_build(2, "k2", BuildStatus.FAILED, problem=problem)
     report = report_of(a_live_view(key="k2", builds=(failed, a_build(1))), Rules(), URLS)
     assert (report.state, report.serving, report.problem) == (State.READY, "r1", problem)
+
+
+def test_what_serves_keeps_its_repairs_though_a_newer_build_failed():
+    repair = Repair(code="webpack", step="build", summary="built with webpack")
+    failed = a_build(2, "k2", BuildStatus.FAILED, problem=Problem(code="x", summary="no"))
+    report = report_of(a_live_view(key="k2", builds=(failed, a_build(1, repairs=(repair,)))), Rules(), URLS)
+    assert report.repairs == (repair,)
+    assert report_of(a_live_view(builds=()), Rules(), URLS).repairs == ()
+    assert report_of(a_view(builds=(a_build(1, repairs=(repair,)),)), Rules(), URLS).repairs == ()
 
 
 def test_while_the_current_release_restarts_the_one_that_answers_is_named():
