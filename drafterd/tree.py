@@ -7,7 +7,7 @@ what is drafterd's own (`.draft-*`).
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -55,6 +55,13 @@ class Tree:
 
     entries: Mapping[str, Entry]
     stamp: str
+
+    def without(self, folders: Collection[str]) -> "Tree":
+        """The same without what lies below folders at its top; the stamp stays that of the whole."""
+        if not folders:
+            return self
+        kept = {path: entry for path, entry in self.entries.items() if path.partition("/")[0] not in folders}
+        return Tree(kept, self.stamp)
 
 
 class _Walk:

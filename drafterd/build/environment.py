@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from drafterd.domain.outputs import is_public
+
 _PASSED = (
     "http_proxy",
     "https_proxy",
@@ -132,7 +134,7 @@ def secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if len(value) >= _SECRET_LENGTH and name not in _PUBLIC and not name.startswith("NEXT_PUBLIC_")
+        if len(value) >= _SECRET_LENGTH and name not in _PUBLIC and not is_public(name)
     }
 
 

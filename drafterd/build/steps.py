@@ -22,6 +22,7 @@ from drafterd.domain.errors import BadDraft, Superseded
 from drafterd.domain.interfaces import Outcome, Sandbox, Step
 from drafterd.domain.model import BuildOrder, Kind, Release
 from drafterd.domain.names import DraftId, release_id
+from drafterd.domain.outputs import made_folders
 from drafterd.domain.repair import Repair
 from drafterd.layout import Layout
 from drafterd.toolchain import Toolchain
@@ -140,7 +141,7 @@ class Steps:
 
     def _copy(self, root: Path) -> str:
         try:
-            found = tree.scan(root)
+            found = tree.scan(root).without(made_folders(self._order.recipe))
         except BadDraft as error:
             raise failure.failed("too-big", error.summary, step=SNAPSHOT, hint=error.hint) from error
         try:

@@ -8,6 +8,7 @@ from drafterd.build.settings import BuildSettings
 from drafterd.config import Config
 from drafterd.domain.addressing import Addressing
 from drafterd.domain.capacity import build_slots
+from drafterd.domain.outputs import is_public
 from drafterd.domain.plan import Rules
 from drafterd.fix.settings import FixSettings
 from drafterd.layout import Layout
@@ -16,7 +17,6 @@ from drafterd.route.table import RouteSettings
 from drafterd.web.places import EdgeSettings
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
-_PUBLIC = "NEXT_PUBLIC_"
 
 
 def addressing_of(config: Config) -> Addressing:
@@ -72,7 +72,7 @@ def build_facts(config: Config, node_version: str, environ: Mapping[str, str] = 
     values, _ = config.variables(environ)
     return BuildFacts(
         node=node_version,
-        public={name: value for name, value in values.items() if name.startswith(_PUBLIC)},
+        public={name: value for name, value in values.items() if is_public(name)},
         settings={"write_back": str(config.fix.write_back)},
     )
 

@@ -15,7 +15,7 @@ def build_key(
     Args:
         base_path: The prefix it is built for.
         node: The version of Node that builds it.
-        public: Operator's values that the build writes into pages (`NEXT_PUBLIC_*`).
+        public: Operator's values that the build writes into pages (`NEXT_PUBLIC_*`, `VITE_*`, ...).
         settings: Configuration that changes a build's outcome.
 
     Ports are no part of it: another port never rebuilds.

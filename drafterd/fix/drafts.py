@@ -11,6 +11,7 @@ from drafterd import files
 from drafterd.domain.errors import Superseded, WrongState
 from drafterd.domain.model import Edit, FixRecord, Problem, Recipe, Site
 from drafterd.domain.names import DraftId
+from drafterd.domain.outputs import made_folders
 from drafterd.domain.report import Undone
 from drafterd.fix import edits as editing
 from drafterd.fix import env_files, env_literals, environment, next_wrapper, pipeline
@@ -108,7 +109,7 @@ class FolderFixes:
         folder = Folder(root, after)
         return FixRecord(
             stamp=after.stamp,
-            digest=digest(root, after),
+            digest=digest(root, after.without(made_folders(proposal.recipe))),
             environment_digest=environment.author_digest(folder, proposal.values),
             fix_version=self.version,
             recipe=proposal.recipe,

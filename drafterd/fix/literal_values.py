@@ -6,14 +6,13 @@ from collections.abc import Set as AbstractSet
 
 from blake3 import blake3
 
+from drafterd.domain.outputs import is_public
 from drafterd.fix import env_files
 from drafterd.fix.literals import Match
 from drafterd.fix.masks import shows
 from drafterd.fix.settings import OWNED
 
 _SHORTEST = 8
-_PUBLIC = re.compile(r"(?:NEXT_PUBLIC|VITE|NUXT_PUBLIC|PUBLIC|REACT_APP|EXPO_PUBLIC|GATSBY)_")
-"""Names whose values every browser gets anyway."""
 _SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASS|PWD|PRIVATE|CREDENTIAL|SALT|JWT|DSN|WEBHOOK|_PAT\Z", re.IGNORECASE)
 _OPEN_NAME = re.compile(r"PUBLI|ANON|CLIENT_ID", re.IGNORECASE)
 _WITH_LOGIN = re.compile(r"://[^\s:/@]*+:[^\s@]++@")
@@ -59,7 +58,7 @@ def known_values(author: Mapping[str, str], operator: Mapping[str, str]) -> dict
             special
             and len(found) < _MOST_KNOWN
             and name not in OWNED
-            and not _PUBLIC.match(name)
+            and not is_public(name)
             and not env_files.is_placeholder(value)
             and _is_text(value)
         ):

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from drafterd.domain.outputs import is_public
+
 PUBLIC = frozenset(
     {"PORT", "NEXTAUTH_URL", "AUTH_URL", "AUTH_TRUST_HOST", "GROQ_BASE_URL", "GROQ_MODEL", "NODE_ENV", "HOST"}
 )
@@ -18,7 +20,7 @@ _CREDENTIAL = re.compile(
 
 def shows(name: str) -> bool:
     """Whether the value of variable `name` may be shown."""
-    return name in PUBLIC or name.startswith("NEXT_PUBLIC_")
+    return name in PUBLIC or is_public(name)
 
 
 def covered(name: str, value: str) -> str:

@@ -7,7 +7,7 @@ from drafterd.fix import env_files, env_literals, next_config, package_json
 from drafterd.fix.folder import Folder
 from drafterd.fix.settings import Context
 
-FIX_VERSION = 2
+FIX_VERSION = 3
 """Counts the sets of fixes: a record of another one is made anew."""
 
 Fix = Callable[[Folder, Context], Iterator[Problem]]

@@ -18,7 +18,7 @@ class BuildFacts:
     """What makes builds of one source differ between installations.
 
     Attributes:
-        public: Operator's values that a build writes into pages (`NEXT_PUBLIC_*`).
+        public: Operator's values that a build writes into pages (`NEXT_PUBLIC_*`, `VITE_*`, ...).
     """
 
     node: str

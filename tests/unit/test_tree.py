@@ -117,3 +117,16 @@ def test_a_file_that_changes_its_kind_is_not_followed(source, tmp_path):
     (source / "package.json").symlink_to("/etc/passwd")
     with pytest.raises(Superseded):
         tree.copy(source, scanned, tmp_path / "copy")
+
+
+def test_folders_at_the_top_can_be_left_out(source):
+    (source / "dist").mkdir()
+    (source / "dist" / "index.html").write_text("made by hand")
+    (source / "app" / "dist").mkdir(parents=True, exist_ok=True)
+    (source / "app" / "dist" / "kept.js").write_text("1")
+    found = tree.scan(source)
+    rest = found.without({"dist"})
+    assert "dist/index.html" in found.entries
+    assert "dist/index.html" not in rest.entries
+    assert "app/dist/kept.js" in rest.entries
+    assert rest.stamp == found.stamp
