@@ -5,6 +5,7 @@ what lies there is whole, and what a kill left behind goes with that build's fol
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,21 +100,36 @@ class Crew:
         manager: The one that installs the draft and runs its scripts.
         command: How it is called.
         path: PATH for commands: the draft's scripts call managers too.
-        tools: The commands of all of them.
+        there: All of them that lie ready.
         missing: Those that could not be had.
     """
 
     manager: Manager
     command: tuple[str, ...]
     path: str
-    tools: tuple[str, ...] = ()
+    there: tuple[Fetched, ...] = ()
     missing: tuple[Manager, ...] = ()
 
     def settings(self, caches: Path, around: Mapping[str, str]) -> dict[str, str]:
         """Variables for all of them; see `managers.settings`."""
         chosen: dict[str, str] = {}
-        for tool in self.tools:
-            chosen |= managers.settings(tool, caches=caches, around=around)
+        for item in self.there:
+            chosen |= managers.settings(item.manager.tool, caches=caches, around=around)
+        return chosen
+
+    def lay(self, programs: Path, place: Path) -> dict[str, str]:
+        """Link them beside the programs of a release, whose start script calls them; the variables they run with.
+
+        Args:
+            programs: `node_modules/.bin` of the release, while it is made.
+            place: Where that will lie. The links are relative, so that the whole state can be moved.
+        """
+        chosen: dict[str, str] = {}
+        for item in self.there:
+            link = programs / item.manager.tool
+            if not os.path.lexists(link):
+                link.symlink_to(os.path.relpath(item.program, place))
+                chosen |= managers.RUNNING[item.manager.tool]
         return chosen
 
 
@@ -133,6 +149,6 @@ async def crew(shelf: Shelf, wanted: Manager, called: Iterable[str], *, path: st
         manager=first.manager if first else NPM,
         command=(str(first.program),) if first else shelf.npm,
         path=":".join([*(str(item.programs) for item in there), path]),
-        tools=tuple(item.manager.tool for item in there),
+        there=tuple(there),
         missing=tuple(manager for manager, item in found.items() if item is None),
     )

@@ -11,6 +11,7 @@ _WORD = re.compile(
 _QUIET = ("--no-audit", "--no-fund", "--no-progress")
 
 _HOOKS = ("preinstall", "install", "postinstall", "prepare", "prebuild", "build", "postbuild")
+_START_HOOKS = ("prestart", "start", "poststart")
 _COMMANDS = {"pnpm": "pnpm", "pnpx": "pnpm", "yarn": "yarn", "yarnpkg": "yarn", "bun": "bun", "bunx": "bun"}
 _SCRIPT_WORD = re.compile(r"[\w:.@/-]+")
 
@@ -175,14 +176,16 @@ def usual(tool: str) -> Manager:
     return tuple(Manager(tool=tool).alternatives())[-1]
 
 
-def called(scripts: Mapping[str, str], installed: Container[str]) -> set[str]:
+def called(scripts: Mapping[str, str], installed: Container[str], *, starts: bool = False) -> set[str]:
     """Commands of managers that the scripts of an install or a build call, directly or through other scripts.
 
     Args:
         scripts: Those of package.json.
         installed: Packages of the draft's own, which bring their commands themselves.
+        starts: Whether the script `start` is run too.
     """
-    waiting, seen, words = list(_HOOKS), set(_HOOKS), set[str]()
+    waiting = [*_HOOKS, *(_START_HOOKS if starts else ())]
+    seen, words = set(waiting), set[str]()
     while waiting:
         found = set(_SCRIPT_WORD.findall(scripts.get(waiting.pop(), "")))
         words |= found
@@ -202,6 +205,21 @@ def settings(tool: str, *, caches: Path, around: Mapping[str, str]) -> dict[str,
     """
     made = _SETTINGS.get(tool)
     return made(caches, around) if made else {}
+
+
+RUNNING: Mapping[str, Mapping[str, str]] = {
+    # No version but the one that lies there, no look at what is installed.
+    "pnpm": {
+        "npm_config_manage_package_manager_versions": "false",
+        "npm_config_package_manager_strict": "false",
+        "npm_config_verify_deps_before_run": "false",
+        "pnpm_config_pm_on_fail": "ignore",
+        "pnpm_config_verify_deps_before_run": "false",
+    },
+    "yarn": {"YARN_IGNORE_PATH": "1", "SKIP_YARN_COREPACK_CHECK": "1", "YARN_ENABLE_TELEMETRY": "false"},
+    "bun": {"DO_NOT_TRACK": "1"},
+}
+"""Variables of a server whose start script calls a manager."""
 
 
 def _pnpm(caches: Path, around: Mapping[str, str]) -> dict[str, str]:

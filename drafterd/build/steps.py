@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from drafterd import files, process, tree
 from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
-from drafterd.build.foreign import inside, is_plain
+from drafterd.build.foreign import NODE_MODULES, inside, is_plain
 from drafterd.build.log import BuildLog
 from drafterd.build.pack import pack
 from drafterd.build.repairs import ladder, packages
@@ -181,6 +181,8 @@ class Steps:
 
     async def pack(self) -> Release:
         """Keep what serves and publish it as a release."""
+        if self._runs_script:
+            await self._equip(PACK)
         return await in_thread(self._pack)
 
     def _pack(self) -> Release:
@@ -191,14 +193,16 @@ class Steps:
         for note in packed.notes:
             self._log.note(note)
         name = release_id(self._number)
+        place = layout.release(order.draft, name) / release.APP
+        running = self._lay_managers(folder / release.APP, place) if packed.argv[:1] == ("npm",) else {}
         made = Release(
             id=name,
             draft=order.draft,
             key=order.key,
-            path=str(layout.release(order.draft, name) / release.APP),
+            path=str(place),
             argv=packed.argv,
             cwd=packed.cwd,
-            environment=packed.environment,
+            environment={**running, **packed.environment},
             base_path=packed.base_path,
             strip=order.strip,
             fallback=packed.fallback,
@@ -217,7 +221,8 @@ class Steps:
             return
         tools, situation = self._tools, self._situation(step)
         wanted = managers.parse(self._order.recipe.manager)
-        called = await in_thread(lambda: managers.called(situation.scripts, situation.dependencies()))
+        scripts, installed = await in_thread(lambda: (situation.scripts, situation.dependencies()))
+        called = managers.called(scripts, installed, starts=self._runs_script)
 
         async def run(folder: Path, argv: tuple[str, ...]) -> bool:
             return (await self._command(INSTALL, argv, {}, folder=folder, within=fetch.TIMEOUT)).ok
@@ -238,6 +243,21 @@ class Steps:
         registry = self._environment(step)["npm_config_registry"]
         for note in await in_thread(locks.fit, self._source, self._crew.manager, registry=registry):
             self._log.note(note)
+
+    @property
+    def _runs_script(self) -> bool:
+        """Whether the draft's server is its script `start`."""
+        return self._order.recipe.start[:1] == ("npm",)
+
+    def _lay_managers(self, app: Path, place: Path) -> dict[str, str]:
+        """Put the managers that its script `start` may call where it finds them."""
+        (app / NODE_MODULES).mkdir(exist_ok=True)
+        modules = inside(app, NODE_MODULES)
+        if modules is None:
+            return {}
+        (modules / ".bin").mkdir(exist_ok=True)
+        programs = inside(app, NODE_MODULES, ".bin")
+        return self._crew.lay(programs, place / NODE_MODULES / ".bin") if programs else {}
 
     # Repairs
 

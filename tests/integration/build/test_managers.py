@@ -202,6 +202,24 @@ async def test_two_that_need_the_same_one_at_once_fetch_it_once(tmp_path):
     }
 
 
+async def test_a_start_script_finds_the_manager_that_it_calls(tmp_path):
+    world = World(tmp_path, settings=BuildSettings(timeout=120, grace=1))
+    scripts = {"start": "bun server.ts"}
+    start = Recipe(kind=Kind.NODE, why="test", start=("npm", "run", "start"), manager="bun@1")
+    key = world.drop({"package.json": json.dumps({"name": "x", "scripts": scripts}), "server.ts": ""}, start)
+    async with world.running():
+        asked = await world.queue.enqueue(HELLO, key)
+        build = await world.ended(asked.number, within=150)
+    assert build.status is BuildStatus.SUCCEEDED, build.problem
+    app = world.layout.release(HELLO, release_id(1)) / "app"
+    link = app / "node_modules" / ".bin" / "bun"
+    assert not link.readlink().is_absolute()
+
+    said = await asyncio.create_subprocess_exec(link, "--version", stdout=asyncio.subprocess.PIPE)
+    output, _ = await said.communicate()
+    assert output.startswith(b"1.")
+
+
 async def test_what_does_not_run_here_is_not_put_on_the_shelf(tmp_path):
     shelf = Shelf(tmp_path / "managers", ("npm",))
 

@@ -76,6 +76,12 @@ def test_managers_that_the_scripts_of_a_build_call(scripts, called):
     assert managers.called(scripts, ("pnpm", "yarn", "bun")) == set()
 
 
+def test_the_start_script_counts_where_it_is_run():
+    scripts = {"start": "npm run serve", "serve": "bun server.ts"}
+    assert managers.called(scripts, ()) == set()
+    assert managers.called(scripts, (), starts=True) == {"bun"}
+
+
 AROUND = {"npm_config_registry": "https://packages.test/npm/", "https_proxy": "http://proxy.test:3128"}
 
 
