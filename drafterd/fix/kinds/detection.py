@@ -24,6 +24,9 @@ SERVERS: Mapping[str, str] = {
 }
 """Packages that a server is written with, and their names for people."""
 
+PLAIN_SERVER = "Node.js"
+"""What a server is called that is written with none of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:

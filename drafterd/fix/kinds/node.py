@@ -7,7 +7,7 @@ from drafterd.domain.model import Kind, Recipe
 from drafterd.fix import scripts
 from drafterd.fix.folder import Folder
 from drafterd.fix.kinds.configuration import below
-from drafterd.fix.kinds.detection import Detection, framework_server
+from drafterd.fix.kinds.detection import PLAIN_SERVER, Detection, framework_server
 from drafterd.fix.package import Package, without_comments
 
 _ENTRIES = ("server.js", "server.mjs", "server.cjs", "index.js", "index.mjs", "app.js", "main.js")
@@ -38,7 +38,7 @@ def node_server(folder: Folder, package: Package) -> Detection | None:
     recipe = Recipe(
         kind=Kind.NODE,
         why=f"{framework} and {why}" if framework else why,
-        framework=framework or "Node.js",
+        framework=framework or PLAIN_SERVER,
         install=bool(package.dependencies),
         build=builds,
         start=start,

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from drafterd import files
-from drafterd.domain.model import Recipe
+from drafterd.domain.model import Kind, Recipe
 from drafterd.fix import package
 from drafterd.fix.folder import READ_LIMIT
 from drafterd.fix.kinds.basename import prepare_sources
 from drafterd.fix.kinds.bundled import TOOLS
+from drafterd.fix.kinds.detection import PLAIN_SERVER, SERVERS
 from drafterd.fix.kinds.frameworks import PREVIEW
 from drafterd.fix.kinds.vite import config_in_script
 
@@ -24,12 +25,16 @@ _HERE = Path(__file__).parent
 _SUFFIXES = ("js", "mjs", "ts", "cjs", "mts", "cts")
 _ASTRO = ("mjs", "js", "ts", "mts", "cjs", "cts")
 _SVELTE = ("js", "mjs")
+_OWN_SERVERS = {*SERVERS.values(), PLAIN_SERVER}
 _AS_SCRIPT = {"ts": "js", "mts": "mjs", "cts": "cjs"}
 
 
 def prepare_snapshot(root: Path, *, recipe: Recipe) -> None:
     """Make a snapshot fit to be built for the base path that the build's environment names. Repeatable."""
-    if recipe.framework == "Vite":
+    if recipe.kind is Kind.NODE and recipe.framework in _OWN_SERVERS:
+        for place in _front_ends(root):
+            _wrap(place, _vite_config(place), _SUFFIXES, _vite(routing=True))
+    elif recipe.framework == "Vite":
         _wrap(root, _vite_config(root), _SUFFIXES, _vite(routing=True))
     elif recipe.framework == "React Router":
         _wrap(root, "vite.config", _SUFFIXES, _vite(routing=False))
@@ -42,6 +47,19 @@ def prepare_snapshot(root: Path, *, recipe: Recipe) -> None:
         _wrap(root, "svelte.config", _SVELTE, _plain(recipe.framework))
     elif recipe.framework == "SvelteKit" and PREVIEW in recipe.start:
         _write(root / PREVIEW, (_HERE / "draft_preview.mjs").read_text())
+
+
+def _front_ends(root: Path) -> list[Path]:
+    """Where Vite builds the pages that a server of the author's own serves: at the top, or one folder below.
+
+    The proxy takes the base path off for such a server, so that only its pages need to know it.
+    """
+    places = [root, *sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.is_symlink())]
+    return [
+        place
+        for place in places
+        if place.name != "node_modules" and any(_plain_file(place / f"vite.config.{suffix}") for suffix in _SUFFIXES)
+    ]
 
 
 def _vite(*, routing: bool) -> str:

@@ -69,3 +69,17 @@ def test_sveltekit_gets_a_server_only_where_it_needs_one(tmp_path):
 def test_other_drafts_stay_as_they_are(tmp_path, framework):
     root = folder(tmp_path / "d", {"vite.config.js": OWN})
     assert prepared(root, framework) == {"vite.config.js": OWN}
+
+
+def test_the_pages_of_an_authors_server_are_told_their_place(tmp_path):
+    root = folder(tmp_path / "d", {"vite.config.ts": OWN, "client/vite.config.js": OWN, "server/index.js": ""})
+    (root / "link").symlink_to("client")
+    prepare_snapshot(root, recipe=Recipe(kind=Kind.NODE, why="", framework="Express", build=True))
+    wrapped = {name for name, data in snapshot(root).items() if MARK.encode() in data}
+    assert wrapped == {"vite.config.js", "client/vite.config.js"}
+
+
+def test_a_server_without_vite_is_left_as_it_is(tmp_path):
+    root = folder(tmp_path / "d", {"index.js": OWN})
+    prepare_snapshot(root, recipe=Recipe(kind=Kind.NODE, why="", framework="Node.js", build=True))
+    assert snapshot(root) == {"index.js": OWN.encode()}
