@@ -132,11 +132,14 @@ class BuildQueue:
         waiting, active = self._waiting.get(draft), self._active.get(draft)
         if active and not active.build.status.active:
             active = None  # it has ended, and only cleans up behind itself
-        if active and not active.ending and active.build.key == key:
+        if active and not active.ending and active.build.key == key and (active.build.clean or not clean):
             if waiting:
                 self._drop(draft, None)
             return active.build
         if waiting and waiting.key == key:
+            if clean and not waiting.clean:
+                waiting = self._waiting[draft] = replace(waiting, clean=True)
+                self._save(waiting)
             return waiting
         if waiting is None and len(self._waiting) >= self._settings.queue_max:
             raise Busy(f"{len(self._waiting)} builds wait already", hint="wait for some of them to end, or cancel them")

@@ -273,6 +273,19 @@ async def test_a_newer_source_replaces_what_waits_and_ends_what_runs(tmp_path):
         assert [release.id for release in world.queue.releases(HELLO)] == ["r3"]
 
 
+async def test_a_clean_build_is_asked_for_of_what_waits_and_of_what_runs(tmp_path):
+    async with World(tmp_path, settings=BuildSettings(slots=1, grace=1)).running() as world:
+        first = await world.queue.enqueue(HELLO, world.drop_script(_waits(tmp_path / "flag")))
+        await _begun(tmp_path / "flag")
+        waits = await world.queue.enqueue(OTHER, "k")
+        cleaned = await world.queue.enqueue(OTHER, "k", clean=True)
+        assert (cleaned.number, cleaned.clean) == (waits.number, True)
+
+        anew = await world.queue.enqueue(HELLO, first.key, clean=True)
+        assert (anew.number, anew.clean) == (2, True)
+        assert (await world.ended(1)).status is BuildStatus.CANCELLED
+
+
 async def test_cancelling_waits_until_no_process_is_left_and_keeps_what_was_said(tmp_path):
     async with World(tmp_path).running() as world:
         problem = Problem(code="cancelled", summary="cancelled by the operator", mend=Mend.CONFIG)
