@@ -85,6 +85,11 @@ class Layout:
         return self.caches / "npm"
 
     @property
+    def dependencies(self) -> Path:
+        """What builds have installed, for those that would install the same."""
+        return self.state / "dependencies"
+
+    @property
     def managers(self) -> Path:
         """Package managers other than npm, a folder for each version that was asked for."""
         return self.state / "toolchain" / "managers"
@@ -97,6 +102,10 @@ class Layout:
     def spec(self, instance: InstanceId) -> Path:
         """The launch specification of an instance, 0600."""
         return self.state / "instances" / f"{instance}.json"
+
+    def found_address(self, instance: InstanceId) -> Path:
+        """Where an instance was found to listen that does not use the port it was given."""
+        return self.state / "instances" / f"{instance}.listens"
 
     def instance_log(self, instance: InstanceId) -> Path:
         """What the program prints."""

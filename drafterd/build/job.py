@@ -8,9 +8,10 @@ from dataclasses import replace
 import structlog
 
 from drafterd.build import environment, excerpt, failure, notice, release
+from drafterd.build.commands import BUILD, SOURCE, Tools
 from drafterd.build.failure import BuildFailed
 from drafterd.build.log import BuildLog, Mask
-from drafterd.build.steps import BUILD, INSTALL, PACK, SNAPSHOT, SOURCE, Steps, Tools, in_thread
+from drafterd.build.steps import INSTALL, PACK, SNAPSHOT, Steps, in_thread
 from drafterd.domain.errors import DrafterdError, Superseded
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
 from drafterd.domain.repair import Repair
@@ -78,7 +79,7 @@ class Job:
                 await steps.snapshot()
             if recipe.install:
                 async with self._step(INSTALL, log):
-                    await steps.install()
+                    await steps.install(clean=clean)
             if recipe.build:
                 async with self._step(BUILD, log):
                     await steps.build(clean=clean)

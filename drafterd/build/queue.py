@@ -14,12 +14,14 @@ from pathlib import Path
 import structlog
 
 from drafterd import process
-from drafterd.build import failure, steps
+from drafterd.build import commands, failure
 from drafterd.build import release as disk
+from drafterd.build.commands import Tools
+from drafterd.build.dependency_store import DependencyStore
 from drafterd.build.fetch import Shelf
 from drafterd.build.job import Job
 from drafterd.build.settings import BuildSettings
-from drafterd.build.steps import Tools, in_thread
+from drafterd.build.steps import SNAPSHOT, in_thread
 from drafterd.domain.errors import Busy, DrafterdError
 from drafterd.domain.interfaces import Ledger, Sandbox
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Mend, Problem, Release
@@ -85,6 +87,13 @@ class BuildQueue:
             sandbox=sandbox,
             toolchain=toolchain,
             shelf=Shelf(layout.managers, (str(toolchain.node), str(toolchain.npm))),
+            store=DependencyStore(
+                folder=layout.dependencies,
+                budget=settings.dependencies_max,
+                # Where builds have our own rights, they could change the store itself anyway.
+                linked=sandbox.name == "plain",
+                clock=clock,
+            ),
             settings=settings,
             prepare=prepare,
             clock=clock,
@@ -209,13 +218,13 @@ class BuildQueue:
         """End what an earlier daemon left running, and take over what it left waiting."""
         for build in self._ledger.active_builds():
             if build.status is BuildStatus.RUNNING:
-                leader = steps.recorded(self._layout.builds(build.draft) / str(build.number))
+                leader = commands.recorded(self._layout.builds(build.draft) / str(build.number))
                 killed = process.end_group(leader) if leader else False
                 _log.info("build.interrupted", draft=build.draft, build=build.number, killed=killed)
                 self._save(replace(build, status=BuildStatus.INTERRUPTED, finished=self._clock()))
             elif build.draft not in self._waiting:
                 self._waiting[build.draft] = build
-        prefix = steps.mark_prefix(self._layout)
+        prefix = commands.mark_prefix(self._layout)
         await in_thread(process.sweep, lambda mark: mark.startswith(prefix))
         await in_thread(disk.sweep, self._layout)
 
@@ -264,24 +273,24 @@ class BuildQueue:
             order = self._order(build.draft)
         except OSError as error:
             retry = self._settings.retry_after
-            problem = failure.of_system(error, steps.SNAPSHOT, now=self._clock(), retry=retry).problem
+            problem = failure.of_system(error, SNAPSHOT, now=self._clock(), retry=retry).problem
             ended = replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem)
             self._set(active, ended)
             return None
         except DrafterdError as error:
-            problem = failure.failed(error.code, error.summary, step=steps.SNAPSHOT, hint=error.hint).problem
+            problem = failure.failed(error.code, error.summary, step=SNAPSHOT, hint=error.hint).problem
             ended = replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem)
             self._set(active, ended)
             return None
         if order is None or order.key != build.key:
-            ended = replace(build, status=BuildStatus.CANCELLED, step=steps.SNAPSHOT, finished=self._clock())
+            ended = replace(build, status=BuildStatus.CANCELLED, step=SNAPSHOT, finished=self._clock())
             self._set(active, self._counted(ended))
             return None
         return order
 
     def _counted(self, ended: Build) -> Build:
         """A build that found another source than was asked for may be asked for again, but not for ever."""
-        if ended.status is not BuildStatus.CANCELLED or ended.problem or ended.step != steps.SNAPSHOT:
+        if ended.status is not BuildStatus.CANCELLED or ended.problem or ended.step != SNAPSHOT:
             self._superseded.pop(ended.draft, None)
             return ended
         key, count = self._superseded.get(ended.draft, (ended.key, 0))
@@ -347,5 +356,5 @@ _UNSTEADY = Problem(
     code="source-unsteady",
     summary="the source changed each time it was read",
     hint="stop what writes into the folder, then ask for the build again",
-    step=steps.SNAPSHOT,
+    step=SNAPSHOT,
 )

@@ -19,6 +19,8 @@ class BuildSettings:
         keep_builds: How many builds of a draft are remembered, with their logs.
         output_max: Output that is kept of one build.
         next_cache_max: A larger `.next/cache` is not kept.
+        dependencies_max: What the kept dependencies may take on the disk, together.
+        dependencies_age: How long dependencies without a lock file are taken from an earlier build.
         retry_after: When a build that failed by the machine's fault is tried again.
         limits: For each process of a build.
         surroundings: What the operator's machine needs to reach the registry: proxies,
@@ -33,6 +35,8 @@ class BuildSettings:
     keep_builds: int = 20
     output_max: int = 20_000_000
     next_cache_max: int = 500_000_000
+    dependencies_max: int = 20_000_000_000
+    dependencies_age: float = 86_400.0
     retry_after: float = 60.0
     limits: Limits = field(default_factory=Limits)
     surroundings: Mapping[str, str] = field(default_factory=environment.of_daemon)

@@ -1,82 +1,35 @@
 """The four steps of a build: snapshot, install, build, pack."""
 
 import asyncio
-import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from math import inf
+import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from drafterd import files, process, tree
+from drafterd import files, tree
 from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
+from drafterd.build.commands import BUILD, Commands, Tools
+from drafterd.build.dependency_key import dependency_key
 from drafterd.build.foreign import NODE_MODULES, inside, is_plain
 from drafterd.build.log import BuildLog
 from drafterd.build.pack import pack
 from drafterd.build.repairs import ladder, packages
 from drafterd.build.repairs.situation import Situation
-from drafterd.build.repairs.variant import Remedy, Variant
-from drafterd.build.settings import BuildSettings
+from drafterd.build.repairs.variant import Remedy
 from drafterd.domain.errors import BadDraft, Superseded
-from drafterd.domain.interfaces import Outcome, Sandbox, Step
+from drafterd.domain.interfaces import Outcome
 from drafterd.domain.model import BuildOrder, Kind, Release
-from drafterd.domain.names import DraftId, release_id
+from drafterd.domain.names import release_id
 from drafterd.domain.outputs import made_folders
 from drafterd.domain.repair import Repair
-from drafterd.layout import Layout
-from drafterd.toolchain import Toolchain
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-SNAPSHOT, INSTALL, BUILD, PACK = "snapshot", "install", "build", "pack"
-SOURCE = "src"
-"""The folder of a build's own copy, in its scratch folder."""
+SNAPSHOT, INSTALL, PACK = "snapshot", "install", "pack"
 
-_IDENTITY = "process.json"
-_IDENTITY_MAX = 1000
-_TEMPORARY_MAX = 70
 _NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
 _MISSING = "manager-missing"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What every build works with.
-
-    Attributes:
-        shelf: Where package managers lie that were fetched.
-        prepare: Makes a snapshot fit to be built for its address; called in a thread.
-        clock: Seconds since the epoch.
-    """
-
-    layout: Layout
-    sandbox: Sandbox
-    toolchain: Toolchain
-    shelf: fetch.Shelf
-    settings: BuildSettings
-    prepare: Callable[[Path, BuildOrder], None]
-    clock: Callable[[], float]
-
-
-def mark(layout: Layout, draft: DraftId, number: int) -> str:
-    """What the processes of a build bear in their environment."""
-    return f"{mark_prefix(layout)}{draft}:{number}"
-
-
-def mark_prefix(layout: Layout) -> str:
-    """How the marks of all builds of this installation begin."""
-    return f"build:{layout.state}:"
-
-
-def recorded(scratch: Path) -> process.Identity | None:
-    """The process that a build was running when it was last heard of, or None."""
-    try:
-        facts = json.loads(files.read_regular(scratch / _IDENTITY, limit=_IDENTITY_MAX))
-        return process.Identity(pid=int(facts["pid"]), started=int(facts["started"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -113,13 +66,9 @@ class Steps:
         self._order = order
         self._number = number
         self._log = log
-        self._deadline = deadline
-        self.scratch = tools.layout.builds(order.draft) / str(number)
-        self._source = self.scratch / SOURCE
-        self._home = self.scratch / "home"
+        self._commands = Commands(tools, order, number, log, deadline=deadline)
+        self.scratch, self._source = self._commands.scratch, self._commands.source
         self._on_repair = on_repair
-        self._variant = Variant(recipe=order.recipe)
-        self._crew = fetch.Crew(manager=managers.NPM, command=tools.shelf.npm, path=tools.toolchain.path)
         self._equipped = False
         self._repairs: tuple[Repair, ...] = ()
 
@@ -127,8 +76,7 @@ class Steps:
         """Copy the source. Raises `Superseded` when it is no longer what was asked for."""
         root = self._tools.layout.source(self._order.draft)
         await in_thread(release.remove, self.scratch)
-        for folder in (self._home, self.scratch / "tmp"):
-            folder.mkdir(parents=True, exist_ok=True)
+        await in_thread(self._commands.make_folders)
         try:
             copied = await in_thread(self._copy, root)
         except FileNotFoundError as error:
@@ -149,17 +97,55 @@ class Steps:
         except BadDraft as error:
             raise failure.failed("bad-link", error.summary, step=SNAPSHOT, hint=error.hint) from error
 
-    async def install(self) -> None:
-        """Install the dependencies; what fails and can be repaired is tried again."""
+    async def install(self, *, clean: bool = False) -> None:
+        """Install the dependencies, or take those of an earlier build; what fails and can be repaired is tried again.
+
+        Args:
+            clean: Whether nothing of an earlier build may be used.
+        """
         await in_thread(self._tools.layout.npm_cache.mkdir, parents=True, exist_ok=True)
         await self._equip(INSTALL)
-        manager = self._crew.manager
+        manager = self._commands.crew.manager
         while True:
-            locked = self._variant.locked and any(is_plain(self._source / name) for name in manager.locks)
-            outcome = await self._manager(INSTALL, manager.install(locked=locked), {})
+            locked = self._commands.variant.locked and any(is_plain(self._source / name) for name in manager.locks)
+            outcome = await self._installed(manager.install(locked=locked), locked=locked, clean=clean)
             if outcome.ok or await self._repaired(INSTALL, outcome) is None:
                 break
         self._check(INSTALL, outcome)
+
+    async def _installed(self, words: tuple[str, ...], *, locked: bool, clean: bool) -> Outcome:
+        """One try of an install, shared with the builds that would install the same."""
+        store, key = self._tools.store, await in_thread(self._dependency_key, words)
+        if key is None:
+            return await self._commands.manager(INSTALL, words, {})
+        # What no lock names is resolved anew from time to time.
+        oldest = 0.0 if locked else self._tools.clock() - self._tools.settings.dependencies_age
+        linked = not self._order.recipe.start  # else its packages go on living in the release
+        async with store.turn(key):
+            if not clean and await in_thread(store.restore, key, self._source, linked=linked, not_before=oldest):
+                self._log.note("with the packages that an earlier build installed")
+                return Outcome(code=0)
+            outcome = await self._commands.manager(INSTALL, words, {})
+            if outcome.ok:
+                await in_thread(
+                    store.keep, key, self._source, scratch=self.scratch, linked=linked, replace=clean or not locked
+                )
+            return outcome
+
+    def _dependency_key(self, words: tuple[str, ...]) -> str | None:
+        ours = self._commands.environment(INSTALL)
+        return dependency_key(
+            self._source,
+            manager=self._commands.crew.manager.word,
+            words=words,
+            locks=self._commands.crew.manager.locks,
+            surroundings={
+                "node": self._tools.toolchain.node_version,
+                "machine": f"{platform.system()} {platform.machine()} {platform.libc_ver()[0]}",
+                "registry": ours["npm_config_registry"],
+                **self._commands.variant.environment,
+            },
+        )
 
     async def build(self, *, clean: bool) -> None:
         """Run the build script with the draft's variables; what fails and can be repaired is tried again."""
@@ -169,8 +155,8 @@ class Steps:
         await self._equip(BUILD)
         own = environment.drafts_own(self._order.environment)
         while True:
-            words = (*map(self._based, self._order.recipe.build_arguments), *self._variant.arguments)
-            outcome = await self._manager(BUILD, self._crew.manager.run("build", words), own)
+            words = (*map(self._commands.based, self._order.recipe.build_arguments), *self._commands.variant.arguments)
+            outcome = await self._commands.manager(BUILD, self._commands.crew.manager.run("build", words), own)
             if outcome.ok or (remedy := await self._repaired(BUILD, outcome)) is None:
                 break
             if remedy.reinstall:
@@ -225,23 +211,23 @@ class Steps:
         called = managers.called(scripts, installed, starts=self._runs_script)
 
         async def run(folder: Path, argv: tuple[str, ...]) -> bool:
-            return (await self._command(INSTALL, argv, {}, folder=folder, within=fetch.TIMEOUT)).ok
+            return (await self._commands.run(INSTALL, argv, {}, folder=folder, within=fetch.TIMEOUT)).ok
 
-        self._crew = await fetch.crew(
+        self._commands.crew = await fetch.crew(
             tools.shelf, wanted, called, path=tools.toolchain.path, scratch=self.scratch / "managers", run=run
         )
         self._equipped = True
-        if wanted in self._crew.missing:
+        if wanted in self._commands.crew.missing:
             summary = f"{wanted.word} could not be fetched: npm is used"
             reason = next((line for line in self._log.lines if line.startswith("npm error")), "")
             self._tell(Repair(code=_MISSING, step=step, summary=summary, reason=reason))
         elif wanted.fetched:
-            self._log.note(f"with {self._crew.manager.word}")
-        for other in self._crew.missing:
+            self._log.note(f"with {self._commands.crew.manager.word}")
+        for other in self._commands.crew.missing:
             if other != wanted:
                 self._log.again(f"{other.tool}, which the scripts call, could not be fetched")
-        registry = self._environment(step)["npm_config_registry"]
-        for note in await in_thread(locks.fit, self._source, self._crew.manager, registry=registry):
+        registry = self._commands.environment(step)["npm_config_registry"]
+        for note in await in_thread(locks.fit, self._source, self._commands.crew.manager, registry=registry):
             self._log.note(note)
 
     @property
@@ -257,7 +243,7 @@ class Steps:
             return {}
         (modules / ".bin").mkdir(exist_ok=True)
         programs = inside(app, NODE_MODULES, ".bin")
-        return self._crew.lay(programs, place / NODE_MODULES / ".bin") if programs else {}
+        return self._commands.crew.lay(programs, place / NODE_MODULES / ".bin") if programs else {}
 
     # Repairs
 
@@ -271,7 +257,7 @@ class Steps:
             return None
         for name, data in found.remedy.files.items():
             await in_thread(self._write, name, data)
-        self._variant = found.remedy.variant
+        self._commands.variant = found.remedy.variant
         self._tell(found.repair)
         return found.remedy
 
@@ -285,7 +271,7 @@ class Steps:
             step=step,
             lines=self._log.lines,
             root=self._source,
-            variant=self._variant,
+            variant=self._commands.variant,
             environment=self._order.environment,
         )
 
@@ -295,63 +281,6 @@ class Steps:
         place = inside(self._source, *folders)
         if place is not None:
             files.write_atomic(place / last, data, sync=False)
-
-    # Commands
-
-    async def _manager(self, step: str, words: tuple[str, ...], own: Mapping[str, str]) -> Outcome:
-        """Run the package manager in the build's own copy of the source."""
-        return await self._command(step, (*self._crew.command, *words), own, folder=self._source)
-
-    async def _command(
-        self, step: str, argv: tuple[str, ...], own: Mapping[str, str], *, folder: Path, within: float = inf
-    ) -> Outcome:
-        tools = self._tools
-        wanted = Step(
-            name=step,
-            argv=argv,
-            cwd=folder,
-            environment={**own, **self._environment(step)},
-            timeout=max(0.0, min(within, self._deadline - time.monotonic())),
-            grace=tools.settings.grace,
-            output_max=tools.settings.output_max,
-            limits=tools.settings.limits,
-        )
-        return await tools.sandbox.run(wanted, on_line=self._log.line, on_start=self._record)
-
-    def _environment(self, step: str) -> dict[str, str]:
-        """What a command gets beside the draft's variables, which it beats."""
-        tools, temporary = self._tools, self.scratch / "tmp"
-        ours = environment.base(
-            path=self._crew.path,
-            home=self._home,
-            # Some tools put sockets there, whose paths may not be long.
-            temporary=temporary if len(str(temporary)) <= _TEMPORARY_MAX else None,
-            npm_cache=tools.layout.npm_cache,
-            around=tools.settings.surroundings,
-        )
-        ours |= {**self._crew.settings(tools.layout.caches, ours), **self._variant.environment}
-        ours[process.MARK] = mark(tools.layout, self._order.draft, self._number)
-        if step == BUILD:
-            ours |= {
-                "FORCE_COLOR": "1",
-                "NEXT_TELEMETRY_DISABLED": "1",
-                "DRAFT_BASE_PATH": self._order.base_path,
-                "DRAFT_REPAIRS": ",".join(sorted(self._variant.flags)),
-                **{name: self._based(text) for name, text in self._order.recipe.build_environment.items()},
-                **self._variant.build_environment,
-            }
-            if self._order.recipe.kind is Kind.NEXT and not self._order.recipe.start:
-                ours |= {"NEXT_PRIVATE_STANDALONE": "1", "NEXT_PRIVATE_OUTPUT_TRACE_ROOT": str(self._source)}
-        return ours
-
-    def _based(self, text: str) -> str:
-        """A word of a recipe for the address that is built for."""
-        return text.replace("{base}", self._order.base_path)
-
-    def _record(self, pid: int) -> None:
-        """Keep which process runs, for a daemon that finds this build interrupted."""
-        if found := process.identify(pid):
-            files.write_atomic(self.scratch / _IDENTITY, json.dumps(asdict(found)).encode(), sync=False)
 
     def _check(self, step: str, outcome: Outcome) -> None:
         if not outcome.ok:

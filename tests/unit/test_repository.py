@@ -19,6 +19,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "manager", "common", "base", "mis
 
 TESTED_BY: Mapping[str, tuple[str, ...]] = {
     "integration/build/test_queue.py": (
+        "build/commands.py",
         "build/foreign.py",
         "build/job.py",
         "build/notice.py",

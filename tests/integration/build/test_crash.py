@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from drafterd import process
-from drafterd.build import steps
+from drafterd.build import commands
 from drafterd.domain.model import BuildStatus, Kind, Recipe
 from drafterd.domain.names import DraftId
 from tests.builders import eventually
@@ -57,7 +57,7 @@ def _daemon(root: Path, die_at: str = "", prefix: tuple[str, ...] = ()) -> Itera
             if child.poll() is None:
                 child.kill()
     finally:
-        process.sweep(lambda mark: mark.startswith(steps.mark_prefix(layout_in(root))))
+        process.sweep(lambda mark: mark.startswith(commands.mark_prefix(layout_in(root))))
 
 
 def _go(root: Path) -> None:

@@ -1,0 +1,153 @@
+"""The commands of a build: what they are run with, in which environment, and how they are found again."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from math import inf
+from pathlib import Path
+
+from drafterd import files, process
+from drafterd.build import environment, fetch, managers
+from drafterd.build.dependency_store import DependencyStore
+from drafterd.build.log import BuildLog
+from drafterd.build.repairs.variant import Variant
+from drafterd.build.settings import BuildSettings
+from drafterd.domain.interfaces import Outcome, Sandbox, Step
+from drafterd.domain.model import BuildOrder, Kind
+from drafterd.domain.names import DraftId
+from drafterd.layout import Layout
+from drafterd.toolchain import Toolchain
+
+BUILD = "build"
+SOURCE = "src"
+"""The folder of a build's own copy of the source, in its scratch folder."""
+
+_HOME, _TEMPORARY = "home", "tmp"
+_TEMPORARY_MAX = 70
+_IDENTITY = "process.json"
+_IDENTITY_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What every build works with.
+
+    Attributes:
+        shelf: Where package managers lie that were fetched.
+        store: Where installed dependencies are kept.
+        prepare: Makes a snapshot fit to be built for its address; called in a thread.
+        clock: Seconds since the epoch.
+    """
+
+    layout: Layout
+    sandbox: Sandbox
+    toolchain: Toolchain
+    shelf: fetch.Shelf
+    store: DependencyStore
+    settings: BuildSettings
+    prepare: Callable[[Path, BuildOrder], None]
+    clock: Callable[[], float]
+
+
+def mark(layout: Layout, draft: DraftId, number: int) -> str:
+    """What the processes of a build bear in their environment."""
+    return f"{mark_prefix(layout)}{draft}:{number}"
+
+
+def mark_prefix(layout: Layout) -> str:
+    """How the marks of all builds of this installation begin."""
+    return f"build:{layout.state}:"
+
+
+def recorded(scratch: Path) -> process.Identity | None:
+    """The process that a build was running when it was last heard of, or None."""
+    try:
+        facts = json.loads(files.read_regular(scratch / _IDENTITY, limit=_IDENTITY_MAX))
+        return process.Identity(pid=int(facts["pid"]), started=int(facts["started"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class Commands:
+    """Runs the commands of one build.
+
+    Args:
+        deadline: When the build's time is over, by `time.monotonic`.
+
+    Attributes:
+        crew: The package managers that are called.
+        variant: What the repairs have changed so far.
+    """
+
+    def __init__(self, tools: Tools, order: BuildOrder, number: int, log: BuildLog, *, deadline: float) -> None:
+        self._tools = tools
+        self._order = order
+        self._log = log
+        self._deadline = deadline
+        self._mark = mark(tools.layout, order.draft, number)
+        self.scratch = tools.layout.builds(order.draft) / str(number)
+        self.source = self.scratch / SOURCE
+        self.crew = fetch.Crew(manager=managers.NPM, command=tools.shelf.npm, path=tools.toolchain.path)
+        self.variant = Variant(recipe=order.recipe)
+
+    def make_folders(self) -> None:
+        """Make what the commands write into beside the source."""
+        for name in (_HOME, _TEMPORARY):
+            (self.scratch / name).mkdir(parents=True, exist_ok=True)
+
+    async def manager(self, step: str, words: tuple[str, ...], own: Mapping[str, str]) -> Outcome:
+        """Run the package manager in the build's own copy of the source, with the draft's own variables `own`."""
+        return await self.run(step, (*self.crew.command, *words), own, folder=self.source)
+
+    async def run(
+        self, step: str, argv: tuple[str, ...], own: Mapping[str, str], *, folder: Path, within: float = inf
+    ) -> Outcome:
+        """Run any command to its end, for at most `within` seconds."""
+        tools = self._tools
+        wanted = Step(
+            name=step,
+            argv=argv,
+            cwd=folder,
+            environment={**own, **self.environment(step)},
+            timeout=max(0.0, min(within, self._deadline - time.monotonic())),
+            grace=tools.settings.grace,
+            output_max=tools.settings.output_max,
+            limits=tools.settings.limits,
+        )
+        return await tools.sandbox.run(wanted, on_line=self._log.line, on_start=self._record)
+
+    def environment(self, step: str) -> dict[str, str]:
+        """What a command gets beside the draft's variables, which it beats."""
+        tools, temporary = self._tools, self.scratch / _TEMPORARY
+        ours = environment.base(
+            path=self.crew.path,
+            home=self.scratch / _HOME,
+            # Some tools put sockets there, whose paths may not be long.
+            temporary=temporary if len(str(temporary)) <= _TEMPORARY_MAX else None,
+            npm_cache=tools.layout.npm_cache,
+            around=tools.settings.surroundings,
+        )
+        ours |= {**self.crew.settings(tools.layout.caches, ours), **self.variant.environment}
+        ours[process.MARK] = self._mark
+        if step == BUILD:
+            ours |= {
+                "FORCE_COLOR": "1",
+                "NEXT_TELEMETRY_DISABLED": "1",
+                "DRAFT_BASE_PATH": self._order.base_path,
+                "DRAFT_REPAIRS": ",".join(sorted(self.variant.flags)),
+                **{name: self.based(text) for name, text in self._order.recipe.build_environment.items()},
+                **self.variant.build_environment,
+            }
+            if self._order.recipe.kind is Kind.NEXT and not self._order.recipe.start:
+                ours |= {"NEXT_PRIVATE_STANDALONE": "1", "NEXT_PRIVATE_OUTPUT_TRACE_ROOT": str(self.source)}
+        return ours
+
+    def based(self, text: str) -> str:
+        """A word of a recipe for the address that is built for."""
+        return text.replace("{base}", self._order.base_path)
+
+    def _record(self, pid: int) -> None:
+        """Keep which process runs, for a daemon that finds this build interrupted."""
+        if found := process.identify(pid):
+            files.write_atomic(self.scratch / _IDENTITY, json.dumps(asdict(found)).encode(), sync=False)

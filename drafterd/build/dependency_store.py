@@ -1,0 +1,251 @@
+"""Installed dependencies, kept for the drafts that ask for the same ones.
+
+An entry is a folder that exists whole or not at all. A draft gets its files by hard links where builds run
+with our own rights anyway, as copies where they are fenced in; what tools write in place is always copied.
+Whatever is wrong with an entry, it is dropped, and the draft is installed as if there had been none.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from blake3 import blake3
+
+from drafterd import files, tree
+from drafterd.build.foreign import NODE_MODULES
+from drafterd.domain.errors import DrafterdError
+
+_ENTRY = "entry.json"
+_NEW = "new-"
+_FORMAT = 1
+_ENTRY_MAX = 1_000_000
+_LIMITS = tree.TreeLimits(files=400_000, depth=60, size=8_000_000_000)
+_SAMPLES = 64
+"""Files of an entry whose contents are compared at every use; of all others size, time and mode."""
+_WRITTEN = frozenset({".package-lock.json", ".yarn-integrity", ".yarn-state.yml", ".modules.yaml"})
+_WRITTEN_BELOW = (".cache/", ".prisma/", "@prisma/client/", ".vite/", ".vite-temp/")
+"""What tools write into in place."""
+_LINKS = frozenset({"package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"})
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is known of a stored tree.
+
+    Attributes:
+        created: Seconds since the epoch.
+        stamp: Of its files, as `tree.scan` makes it.
+        size: Bytes.
+        samples: The hashes of some of its files, by path.
+    """
+
+    created: float
+    stamp: str
+    size: int
+    samples: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyStore:
+    """The entries, each in a folder named by its key. What works on the disk is called in threads.
+
+    Attributes:
+        budget: Bytes that all entries may take together; what was used longest ago goes first.
+        linked: Whether drafts get hard links.
+        clock: Seconds since the epoch.
+    """
+
+    folder: Path
+    budget: int
+    linked: bool
+    clock: Callable[[], float]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _used: dict[str, int] = field(default_factory=dict)
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def turn(self, key: str) -> asyncio.Lock:
+        """Held by the one build that installs; others with the same key wait for its tree."""
+        return self._turns.setdefault(key, asyncio.Lock())
+
+    def restore(self, key: str, source: Path, *, linked: bool = True, not_before: float = 0.0) -> bool:
+        """Give a source the stored tree in the place of its own; whether there was a sound one.
+
+        Args:
+            linked: Whether hard links will do: not for a tree that goes on living in a release, where
+                another build could change it.
+            not_before: An older one does not count, seconds since the epoch.
+        """
+        with self._using(key):
+            entry = self._read(key)
+            if entry is None or entry.created < not_before:
+                return False
+            try:
+                found = self._verified(key, entry)
+                files.remove_tree(source / NODE_MODULES)
+                _clone(self.folder / key / NODE_MODULES, found, source / NODE_MODULES, linked=linked and self.linked)
+                self._give_locks(key, source)
+                os.utime(self.folder / key)  # when it was used last
+            except (OSError, DrafterdError, _Damaged) as error:
+                files.remove_tree(source / NODE_MODULES)
+                _log.warning("dependencies.dropped", key=key, reason=str(error))
+                self._drop(key)
+                return False
+        return True
+
+    def keep(self, key: str, source: Path, *, scratch: Path, linked: bool = True, replace: bool = False) -> bool:
+        """Store the tree of a source that has just been installed; whether it is there now.
+
+        Args:
+            scratch: A folder of the caller's own in the same file system, where it is made.
+            linked: Whether hard links will do, as for `restore`.
+            replace: Whether an entry that is there already gives way.
+        """
+        with self._using(key):
+            if self._read(key) is not None and not replace:
+                return True
+            new = scratch / f"{_NEW}{key}"
+            try:
+                files.remove_tree(new)
+                self._make(new, source, linked=linked and self.linked)
+                self._drop(key)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                new.rename(self.folder / key)
+            except (OSError, DrafterdError, _Damaged) as error:
+                _log.warning("dependencies.not_kept", key=key, reason=str(error))
+                with contextlib.suppress(OSError):
+                    files.remove_tree(new)
+                return False
+        self.sweep()
+        return True
+
+    def sweep(self) -> None:
+        """Drop what goes beyond the budget, and what is no entry; never one that is being used."""
+        with contextlib.suppress(OSError):
+            found = {path.name: path.stat().st_mtime for path in self.folder.iterdir()}
+            total = 0
+            for key in sorted(found, key=lambda name: -found[name]):
+                entry = self._read(key)
+                total += entry.size if entry else 0
+                with self._lock:
+                    if (entry is None or total > self.budget) and key not in self._used:
+                        _log.info("dependencies.evicted", key=key)
+                        self._drop(key)
+
+    @contextlib.contextmanager
+    def _using(self, key: str) -> Iterator[None]:
+        with self._lock:
+            self._used[key] = self._used.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._used[key] -= 1
+                if not self._used[key]:
+                    del self._used[key]
+
+    def _make(self, new: Path, source: Path, *, linked: bool) -> None:
+        root = source / NODE_MODULES
+        if root.is_symlink() or not root.is_dir():
+            raise _Damaged(f"{NODE_MODULES} is no folder")
+        found = tree.scan(root, ignore=frozenset(), limits=_LIMITS)
+        new.mkdir(parents=True)
+        _clone(root, found, new / NODE_MODULES, linked=linked)
+        for name in _LINKS:
+            with contextlib.suppress(OSError):
+                shutil.copyfile(source / name, new / name, follow_symlinks=False)
+        kept = tree.scan(new / NODE_MODULES, ignore=frozenset(), limits=_LIMITS)
+        paths = [path for path, entry in kept.entries.items() if entry.link is None]
+        chosen = paths[:: max(1, len(paths) // _SAMPLES)]
+        facts = {
+            "format": _FORMAT,
+            "created": self.clock(),
+            "stamp": kept.stamp,
+            "size": sum(entry.size for entry in kept.entries.values()),
+            "samples": {path: _hash(new / NODE_MODULES / path) for path in chosen},
+        }
+        files.write_atomic(new / _ENTRY, json.dumps(facts).encode())
+
+    def _read(self, key: str) -> Entry | None:
+        try:
+            facts: dict[str, Any] = json.loads(files.read_regular(self.folder / key / _ENTRY, limit=_ENTRY_MAX))
+            if facts["format"] != _FORMAT:
+                return None
+            return Entry(
+                created=float(facts["created"]),
+                stamp=str(facts["stamp"]),
+                size=int(facts["size"]),
+                samples={str(path): str(value) for path, value in facts["samples"].items()},
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _verified(self, key: str, entry: Entry) -> tree.Tree:
+        """The files of an entry, which are what was stored."""
+        root = self.folder / key / NODE_MODULES
+        found = tree.scan(root, ignore=frozenset(), limits=_LIMITS)
+        if found.stamp != entry.stamp:
+            raise _Damaged("its files are not what was stored")
+        for path, value in entry.samples.items():
+            if _hash(root / path) != value:
+                raise _Damaged(f"{path!a} is not what was stored")
+        return found
+
+    def _give_locks(self, key: str, source: Path) -> None:
+        for name in _LINKS:
+            stored = self.folder / key / name
+            if stored.is_file() and not os.path.lexists(source / name):
+                shutil.copyfile(stored, source / name)
+
+    def _drop(self, key: str) -> None:
+        with contextlib.suppress(OSError):
+            files.remove_tree(self.folder / key)
+
+
+class _Damaged(Exception):
+    """An entry is not what was stored."""
+
+
+def _clone(root: Path, found: tree.Tree, target: Path, *, linked: bool) -> None:
+    """Lay the same tree at `target`."""
+    folders: set[str] = set()
+    target.mkdir()
+    for path, entry in found.entries.items():
+        folder = path.rpartition("/")[0]
+        if folder not in folders:
+            (target / folder).mkdir(parents=True, exist_ok=True)
+            folders.add(folder)
+        if entry.link is not None:
+            (target / path).symlink_to(entry.link)
+        elif linked and not _is_written(path):
+            _link(root / path, target / path)
+        else:
+            shutil.copy2(root / path, target / path, follow_symlinks=False)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system, or too many links
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _is_written(path: str) -> bool:
+    return path.rpartition("/")[2] in _WRITTEN or path.startswith(_WRITTEN_BELOW)
+
+
+def _hash(path: Path) -> str:
+    hasher = blake3()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return hasher.hexdigest(length=16)

@@ -1,0 +1,180 @@
+"""Stored trees of packages: given whole or not at all, whatever became of them meanwhile."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drafterd.build.dependency_store import DependencyStore
+
+KEY = "k1"
+
+
+@pytest.fixture(params=[True, False], ids=["linked", "copied"])
+def store(request, tmp_path):
+    return DependencyStore(folder=tmp_path / "store", budget=10_000_000, linked=request.param, clock=lambda: 1000.0)
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    return tmp_path / "scratch"
+
+
+@pytest.fixture
+def installed(tmp_path):
+    return a_tree(tmp_path / "installed")
+
+
+def a_tree(place: Path, text: str = "1") -> Path:
+    modules = place / "node_modules"
+    for name in ("left/index.js", "@scope/right/index.js", ".package-lock.json", "@prisma/client/index.js"):
+        (modules / name).parent.mkdir(parents=True, exist_ok=True)
+        (modules / name).write_text(f"{name} {text}")
+    (modules / "left" / "cli.js").write_text("#!/usr/bin/env node\n")
+    (modules / "left" / "cli.js").chmod(0o755)
+    (modules / ".bin").mkdir()
+    (modules / ".bin" / "left").symlink_to("../left/cli.js")
+    (place / "package-lock.json").write_text("{}")
+    return place
+
+
+def contents(place: Path) -> dict[str, str]:
+    root = place / "node_modules"
+    found: dict[str, str] = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_symlink():
+            found[str(path.relative_to(root))] = str(path.readlink())
+        elif path.is_file():
+            found[str(path.relative_to(root))] = f"{path.stat().st_mode:o} {path.read_text()}"
+    return found
+
+
+def a_source(tmp_path: Path, name: str = "source") -> Path:
+    place = tmp_path / name
+    place.mkdir()
+    return place
+
+
+def test_a_source_gets_the_very_tree(store, installed, scratch, tmp_path):
+    assert store.keep(KEY, installed, scratch=scratch)
+    source = a_source(tmp_path)
+    assert store.restore(KEY, source)
+    assert contents(source) == contents(installed)
+    assert (source / "package-lock.json").read_text() == "{}"
+    assert list(scratch.iterdir()) == []
+
+
+def test_what_is_not_there_is_not_given(store, tmp_path):
+    source = a_source(tmp_path)
+    assert not store.restore(KEY, source)
+    assert list(source.iterdir()) == []
+
+
+def test_what_tools_write_in_place_is_each_drafts_own(store, installed, scratch, tmp_path):
+    store.keep(KEY, installed, scratch=scratch)
+    first, second = a_source(tmp_path, "one"), a_source(tmp_path, "two")
+    store.restore(KEY, first)
+    for name in (".package-lock.json", "@prisma/client/index.js"):
+        with (first / "node_modules" / name).open("w") as file:
+            file.write("written in place")
+    (installed / "node_modules" / ".package-lock.json").write_text("also here")
+    assert store.restore(KEY, second)
+    assert (second / "node_modules" / "@prisma/client/index.js").read_text() == "@prisma/client/index.js 1"
+    assert (second / "node_modules" / ".package-lock.json").read_text() == ".package-lock.json 1"
+
+
+def _cut(place: Path) -> None:
+    (place / "left/index.js").write_text("")
+
+
+def _same_size_and_time(place: Path) -> None:
+    path = place / "left/index.js"
+    known = path.stat()
+    path.write_text("LEFT/index.js 1"[: known.st_size])
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+
+
+def _gone(place: Path) -> None:
+    (place / "@scope/right/index.js").unlink()
+
+
+def _more(place: Path) -> None:
+    (place / "left/more.js").write_text("x")
+
+
+def _other_link(place: Path) -> None:
+    (place / ".bin/left").unlink()
+    (place / ".bin/left").symlink_to("/etc/passwd")
+
+
+@pytest.mark.parametrize("damage", [_cut, _same_size_and_time, _gone, _more, _other_link])
+def test_a_damaged_tree_is_dropped(store, installed, scratch, tmp_path, damage):
+    store.keep(KEY, installed, scratch=scratch)
+    damage(store.folder / KEY / "node_modules")
+    source = a_source(tmp_path)
+    assert not store.restore(KEY, source)
+    assert list(source.iterdir()) == []
+    assert not (store.folder / KEY).exists()
+    assert store.keep(KEY, a_tree(tmp_path / "anew"), scratch=scratch)
+    assert store.restore(KEY, source)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1, "created": "x"}'])
+def test_an_entry_that_cannot_be_read_is_none(store, installed, scratch, tmp_path, text):
+    store.keep(KEY, installed, scratch=scratch)
+    (store.folder / KEY / "entry.json").write_text(text)
+    assert not store.restore(KEY, a_source(tmp_path))
+    assert store.keep(KEY, installed, scratch=scratch)
+    assert store.restore(KEY, a_source(tmp_path, "again"))
+
+
+def test_what_a_kill_left_half_written_is_swept(store, installed, scratch, tmp_path):
+    half = store.folder / "half" / "node_modules"
+    half.mkdir(parents=True)
+    (half / "x.js").write_text("x")
+    assert not store.restore("half", a_source(tmp_path))
+    store.sweep()
+    assert not half.exists()
+
+
+def test_one_that_is_too_old_is_made_anew(store, installed, scratch, tmp_path):
+    store.keep(KEY, installed, scratch=scratch)
+    assert not store.restore(KEY, a_source(tmp_path), not_before=1000.5)
+    later = replace(store, clock=lambda: 2000.0)
+    assert later.keep(KEY, a_tree(tmp_path / "anew", "2"), scratch=scratch, replace=True)
+    source = a_source(tmp_path, "again")
+    assert later.restore(KEY, source, not_before=1000.5)
+    assert (source / "node_modules/left/index.js").read_text() == "left/index.js 2"
+
+
+def test_one_that_is_there_is_kept(store, installed, scratch, tmp_path):
+    store.keep(KEY, installed, scratch=scratch)
+    assert store.keep(KEY, a_tree(tmp_path / "other", "2"), scratch=scratch)
+    source = a_source(tmp_path)
+    store.restore(KEY, source)
+    assert (source / "node_modules/left/index.js").read_text() == "left/index.js 1"
+
+
+def test_beyond_the_budget_the_one_used_longest_ago_goes(store, scratch, tmp_path):
+    for number in (1, 2, 3):
+        assert store.keep(f"k{number}", a_tree(tmp_path / f"i{number}"), scratch=scratch)
+        os.utime(store.folder / f"k{number}", (number, number))
+    assert store.restore("k1", a_source(tmp_path))
+    replace(store, budget=250).sweep()  # each takes a good hundred bytes
+    assert {path.name for path in store.folder.iterdir()} == {"k1", "k3"}
+
+
+def test_a_full_disk_costs_the_entry_and_nothing_else(store, installed, scratch, tmp_path):
+    (tmp_path / "store").write_text("no folder can be made here")
+    assert not store.keep(KEY, installed, scratch=scratch)
+    assert list(scratch.iterdir()) == []
+    assert contents(installed)
+
+
+def test_a_tree_that_is_a_link_is_not_kept(store, installed, scratch, tmp_path):
+    source = a_source(tmp_path)
+    (source / "node_modules").symlink_to(installed / "node_modules")
+    assert not store.keep(KEY, source, scratch=scratch)
+    assert not store.restore(KEY, a_source(tmp_path, "other"))
