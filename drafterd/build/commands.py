@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
+from typing import Protocol
 
 from drafterd import files, process
 from drafterd.build import environment, fetch, managers
@@ -29,6 +30,14 @@ _IDENTITY = "process.json"
 _IDENTITY_MAX = 1000
 
 
+class Prepare(Protocol):
+    """Makes a snapshot fit to be built for its address; repeatable."""
+
+    def __call__(self, root: Path, order: BuildOrder, *, source_edits: bool = True, checks: bool = True) -> None:
+        """`source_edits`: whether the fixes' edits stay in the source; `checks`: what only checks it in its script."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What every build works with.
@@ -36,7 +45,7 @@ class Tools:
     Attributes:
         shelf: Where package managers lie that were fetched.
         store: Where installed dependencies are kept.
-        prepare: Makes a snapshot fit to be built for its address; called in a thread.
+        prepare: Called in a thread.
         clock: Seconds since the epoch.
     """
 
@@ -46,7 +55,7 @@ class Tools:
     shelf: fetch.Shelf
     store: DependencyStore
     settings: BuildSettings
-    prepare: Callable[[Path, BuildOrder], None]
+    prepare: Prepare
     clock: Callable[[], float]
 
 

@@ -148,6 +148,14 @@ _INSTALL = (
     ),
 )
 
+_ENGINES = _Class(
+    "unreachable-host",
+    re.compile(r"binaries\.prisma\.sh|Failed to fetch (?:the )?(?:sha256|engine)|fetch .*prisma.*engine.*ENOTFOUND"),
+    "Prisma's engines come from binaries.prisma.sh, which this machine must reach; the build is tried again by itself",
+    Mend.MACHINE,
+    retried=True,
+)
+
 _BUILD = (
     _Class(
         "build-failed",
@@ -155,12 +163,30 @@ _BUILD = (
         "Node ran out of memory: make the build smaller, or give the machine more memory",
         Mend.MACHINE,
     ),
+    _ENGINES,
+    _Class(
+        "unreachable-host",
+        re.compile(r"Failed to fetch .{1,80} from Google Fonts|getaddrinfo \w+ fonts\.(?:googleapis|gstatic)\.com"),
+        "the host of the fonts cannot be reached from this machine: let it be, or use next/font/local",
+        Mend.MACHINE,
+    ),
+    _Class(
+        "missing-variables",
+        re.compile(
+            r"Invalid environment variables|(?:supabaseUrl|supabaseKey|apiKey) is required"
+            r"|\b[Ee]nv(?:ironment)? [Vv]ariables?:? .{0,80}(?:is |are )?(?:missing|not set|required|not defined|undefined)"
+            r"|(?:[Mm]issing|MISSING)(?: required)? (?:env(?:ironment)?\b|API key|publishableKey)"
+            r"|Your project's URL and (?:API )?[Kk]ey are required"
+        ),
+        "give the variables that the build asks for: in the draft's .env.local, or in drafterd's configuration (`env`)",
+        Mend.CONFIG,
+    ),
 )
 
 _DISK = _Class("disk-full", re.compile(r"\bENOSPC\b|No space left on device"), _FULL_HINT, Mend.MACHINE, retried=True)
 _KILLED = re.compile(r"signal: SIGKILL|\bKilled\b")
 
-_CLASSES = {"install": (_DISK, *_INSTALL), "build": (_DISK, *_BUILD)}
+_CLASSES = {"install": (_DISK, _ENGINES, *_INSTALL), "build": (_DISK, *_BUILD)}
 
 
 def of_step(

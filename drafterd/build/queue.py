@@ -16,7 +16,7 @@ import structlog
 from drafterd import process
 from drafterd.build import commands, failure
 from drafterd.build import release as disk
-from drafterd.build.commands import Tools
+from drafterd.build.commands import Prepare, Tools
 from drafterd.build.dependency_store import DependencyStore
 from drafterd.build.fetch import Shelf
 from drafterd.build.job import Job
@@ -72,7 +72,7 @@ class BuildQueue:
         toolchain: Toolchain,
         settings: BuildSettings,
         order: Callable[[DraftId], BuildOrder | None],
-        prepare: Callable[[Path, BuildOrder], None],
+        prepare: Prepare,
         on_change: Callable[[DraftId], None],
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -2,20 +2,25 @@
 
 import asyncio
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+
+import psutil
 
 from drafterd import files, tree
 from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
 from drafterd.build.commands import BUILD, Commands, Tools
 from drafterd.build.dependency_key import dependency_key
+from drafterd.build.firsterror import first_error
 from drafterd.build.foreign import NODE_MODULES, inside, is_plain
 from drafterd.build.log import BuildLog
 from drafterd.build.pack import pack
-from drafterd.build.repairs import ladder, packages
+from drafterd.build.repairs import ladder, variables
+from drafterd.build.repairs.proposals import proposals
 from drafterd.build.repairs.situation import Situation
-from drafterd.build.repairs.variant import Remedy
+from drafterd.build.repairs.variant import Remedy, Variant
 from drafterd.domain.errors import BadDraft, Superseded
 from drafterd.domain.interfaces import Outcome
 from drafterd.domain.model import BuildOrder, Kind, Release
@@ -30,6 +35,9 @@ SNAPSHOT, INSTALL, PACK = "snapshot", "install", "pack"
 
 _NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
 _MISSING = "manager-missing"
+_READ_MAX = 10_000_000
+_SHOWN = (".next/static", ".next/server/app", ".next/server/pages")
+"""What visitors get of a Next.js build, among what only the server reads."""
 
 
 async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -42,6 +50,19 @@ async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
         if not work.cancelled():
             work.exception()  # taken notice of: the cancellation is what counts
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Undo:
+    """What takes the last repair back, should the step fail with the same error again.
+
+    Attributes:
+        contents: The files that it changed, as they were; None: they were not there.
+    """
+
+    error: tuple[str, str]
+    variant: Variant
+    contents: Mapping[str, bytes | None]
 
 
 class Steps:
@@ -69,7 +90,8 @@ class Steps:
         self._commands = Commands(tools, order, number, log, deadline=deadline)
         self.scratch, self._source = self._commands.scratch, self._commands.source
         self._on_repair = on_repair
-        self._equipped = False
+        self._equipped = self._cached = False
+        self._undo: _Undo | None = None
         self._repairs: tuple[Repair, ...] = ()
 
     async def snapshot(self) -> None:
@@ -151,10 +173,12 @@ class Steps:
         """Run the build script with the draft's variables; what fails and can be repaired is tried again."""
         kept = self._tools.layout.next_cache(self._order.draft)
         if self._order.recipe.kind in _NEXT and not clean and await in_thread(nextcache.restore, kept, self._source):
+            self._cached = True
             self._log.note("with .next/cache of the last good build")
         await self._equip(BUILD)
-        own = environment.drafts_own(self._order.environment)
         while True:
+            await self._before_build()
+            own = environment.drafts_own({**self._commands.variant.placeholders, **self._order.environment})
             words = (*map(self._commands.based, self._order.recipe.build_arguments), *self._commands.variant.arguments)
             outcome = await self._commands.manager(BUILD, self._commands.crew.manager.run("build", words), own)
             if outcome.ok or (remedy := await self._repaired(BUILD, outcome)) is None:
@@ -162,8 +186,26 @@ class Steps:
             if remedy.reinstall:
                 await self.install()
         self._check(BUILD, outcome)
+        await self._tell_shown()
         if self._order.recipe.kind in _NEXT:
             await in_thread(nextcache.keep, kept, self._source, size_max=self._tools.settings.next_cache_max)
+
+    async def _before_build(self) -> None:
+        """Run what a repair wants first; whether it went well shows in the build."""
+        for program, *words in self._commands.variant.before_build:
+            own = environment.drafts_own(self._order.environment)
+            argv = (str(self._source / NODE_MODULES / ".bin" / program), *words)
+            await self._commands.run(BUILD, argv, own, folder=self._source)
+
+    async def _tell_shown(self) -> None:
+        """Say where placeholders came into what visitors get: it is wrong there."""
+        given = self._commands.variant.placeholders
+        folders = [*_SHOWN, *filter(None, [self._order.recipe.static_root])]
+        for found in await in_thread(lambda: list(variables.shown(self._source, folders, given))) if given else ():
+            names = ", ".join(found.names) or "a variable"
+            summary = f"the placeholder of {names} stands in {found.file}: give it a value"
+            self._tell(Repair(code="placeholder-shown", step=BUILD, summary=summary, reason=""))
+            break
 
     async def pack(self) -> Release:
         """Keep what serves and publish it as a release."""
@@ -251,15 +293,49 @@ class Steps:
         """Prepare another try of a step that failed; None: there is none that may help."""
         if outcome.timed_out:
             return None
+        situation = self._situation(step)
+        await self._take_back(situation)
         tried = [repair.code for repair in self._repairs if repair.code != _MISSING]
-        found = await in_thread(ladder.next_step, self._situation(step), tried)
-        if found is None:
-            return None
-        for name, data in found.remedy.files.items():
+        found = await in_thread(ladder.next_step, situation, tried)
+        for choice in (found,) if found else ladder.last_resorts(situation, tried):
+            if await self._applied(choice.remedy, situation):
+                self._tell(choice.repair)
+                return choice.remedy
+        return None
+
+    async def _take_back(self, situation: Situation) -> None:
+        """Undo the last repair where the step still fails in the way that it was made for."""
+        undo = self._undo
+        if undo is None or undo.error != first_error(situation.lines, situation.step):
+            return
+        if not await in_thread(ladder.same_failure, situation, self._repairs[-1]):
+            return
+        for name, data in undo.contents.items():
             await in_thread(self._write, name, data)
-        self._commands.variant = found.remedy.variant
-        self._tell(found.repair)
-        return found.remedy
+        situation.variant = self._commands.variant = undo.variant
+        self._undo = None
+        last = self._repairs[-1]
+        self._repairs = (*self._repairs[:-1], replace(last, summary=f"in vain, and taken back: {last.summary}"))
+        self._on_repair(self._repairs)
+        self._log.note("that did not help, and is taken back")
+
+    async def _applied(self, remedy: Remedy, situation: Situation) -> bool:
+        """Make the build's own copy what a repair wants; False: it would change nothing."""
+        before, wanted = self._commands.variant, remedy.variant
+        if (before.checks, before.source_edits) != (wanted.checks, wanted.source_edits):
+            source, order = self._source, self._order
+            known = await in_thread(_digest, source)
+            await in_thread(self._tools.prepare, source, order, checks=wanted.checks, source_edits=wanted.source_edits)
+            if await in_thread(_digest, source) == known:
+                return False
+        if before.cache and not wanted.cache:
+            await in_thread(files.remove_tree, self._source / ".next")
+        contents = {name: await in_thread(self._read, name) for name in remedy.files}
+        self._undo = _Undo(first_error(situation.lines, situation.step), before, contents)
+        for name, data in remedy.files.items():
+            await in_thread(self._write, name, data)
+        self._commands.variant = wanted
+        return True
 
     def _tell(self, repair: Repair) -> None:
         self._repairs = (*self._repairs, repair)
@@ -267,19 +343,35 @@ class Steps:
         self._log.again(repair.summary)
 
     def _situation(self, step: str) -> Situation:
+        limit = self._tools.settings.limits.memory
         return Situation(
             step=step,
             lines=self._log.lines,
             root=self._source,
             variant=self._commands.variant,
             environment=self._order.environment,
+            memory=limit if limit is not None else psutil.virtual_memory().available,
+            cached=self._cached,
         )
 
-    def _write(self, name: str, data: bytes) -> None:
-        """Write a file of the build's own copy, through no link that a script of the draft may have left."""
+    def _read(self, name: str) -> bytes | None:
+        """A file of the build's own copy, or None."""
         *folders, last = name.split("/")
         place = inside(self._source, *folders)
-        if place is not None:
+        try:
+            return files.read_regular(place / last, limit=_READ_MAX) if place else None
+        except OSError:
+            return None
+
+    def _write(self, name: str, data: bytes | None) -> None:
+        """Write a file of the build's own copy, or remove it, through no link that a script of the draft left."""
+        *folders, last = name.split("/")
+        place = inside(self._source, *folders)
+        if place is None:
+            return
+        if data is None:
+            (place / last).unlink(missing_ok=True)
+        else:
             files.write_atomic(place / last, data, sync=False)
 
     def _check(self, step: str, outcome: Outcome) -> None:
@@ -291,5 +383,9 @@ class Steps:
                 root=self._source,
                 now=self._tools.clock(),
                 retry=self._tools.settings.retry_after,
-                proposals=tuple(packages.proposals(packages.unknown(self._situation(step)))) if step == BUILD else (),
+                proposals=proposals(self._situation(step)),
             )
+
+
+def _digest(source: Path) -> str:
+    return tree.digest(source, tree.scan(source))

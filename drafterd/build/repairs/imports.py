@@ -85,7 +85,7 @@ def missing_files(situation: Situation) -> tuple[str, ...]:
         dict.fromkeys(
             name
             for name in named(situation)
-            if name.startswith((".", "/", "~", "#")) or is_alias(situation, package_of(name) or name)
+            if name.startswith((".", "/", "~", "#", "@/")) or is_alias(situation, package_of(name) or name)
         )
     )
 

@@ -5,11 +5,11 @@ error may be nothing but a package that is missing.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from drafterd.build.managers import UNSUPPORTED_ENGINE, UNUSABLE_LOCK
-from drafterd.build.repairs import imports, packages
+from drafterd.build.repairs import client, fonts, imports, packages, resources, variables
 from drafterd.build.repairs.situation import Situation
 from drafterd.build.repairs.variant import Remedy
 from drafterd.domain.repair import Repair
@@ -20,6 +20,10 @@ MOST = 3
 _REASON = 300
 
 
+Rungs = tuple[tuple[str, Callable[[Situation], Remedy | None]], ...]
+"""Repairs in their order, by their code; each may find that it does not apply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Class:
     """One class of failure.
@@ -27,12 +31,12 @@ class Class:
     Attributes:
         steps: Where it can happen.
         sign: What a line of the output says.
-        rungs: Its repairs in their order, by their code; each may find that it does not apply.
+        rungs: Its repairs.
     """
 
     steps: Collection[str]
     sign: re.Pattern[str]
-    rungs: tuple[tuple[str, Callable[[Situation], Remedy | None]], ...] = ()
+    rungs: Rungs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,35 @@ def webpack(situation: Situation) -> Remedy | None:
         return None
     arguments = (*situation.variant.arguments, "--webpack")
     return Remedy(summary="built with webpack (--webpack)", variant=replace(situation.variant, arguments=arguments))
+
+
+def without_checks(situation: Situation) -> Remedy | None:
+    """What only checks the source is left out of the build script."""
+    if not situation.variant.checks or not _CHAIN.search(" ".join(situation.scripts.get(name, "") for name in _HOOKS)):
+        return None
+    return Remedy(
+        summary="what only checks types or style is left out of the build script",
+        variant=replace(situation.variant, checks=False),
+    )
+
+
+def fresh_cache(situation: Situation) -> Remedy | None:
+    """Build as if for the first time."""
+    if not situation.cached or not situation.variant.cache:
+        return None
+    return Remedy(
+        summary="built without the cache of the last good build", variant=replace(situation.variant, cache=False)
+    )
+
+
+def without_edits(situation: Situation) -> Remedy | None:
+    """Build the source as its author wrote it."""
+    if not situation.variant.source_edits:
+        return None
+    return Remedy(
+        summary="built with the values in the source as their author wrote them",
+        variant=replace(situation.variant, source_edits=False),
+    )
 
 
 def old_openssl(situation: Situation) -> Remedy:
@@ -111,12 +144,17 @@ def _route(folder: str) -> str:
 
 _SUSPENSE = re.compile(r"useSearchParams\(\) should be wrapped in a suspense boundary at page \"(?P<route>[^\"]+)\"")
 _NPM = r"^npm (?:error|ERR!) code "
+_HOOKS = ("prebuild", "build")
+_CHAIN = re.compile(r"&&|\b(?:tsc|eslint|lint|typecheck|type-check|check)\b")
+
+_TYPES = r"Failed to type check|^\s*Type error: |error TS\d+:|error\s+TS\d+|svelte-check found \d+ error"
+_STYLE = r"\u2716 \d+ problems? \([1-9]|^\s*\d+:\d+\s+[Ee]rror[: ]|ESLint couldn't find|ESLint: \d|\bOops! Something went wrong! :\("
 
 CLASSES: tuple[Class, ...] = (
     Class(("install",), re.compile(_NPM + "ERESOLVE"), (("legacy-peers", packages.legacy_peers),)),
     Class(("install",), UNUSABLE_LOCK, (("unusable-lock", packages.without_lock),)),
     Class(("install",), UNSUPPORTED_ENGINE, (("any-engine", packages.any_engine),)),
-    Class(("build",), re.compile("JavaScript heap out of memory")),
+    Class(("build",), resources.HEAP, (("heap", resources.heap),)),
     Class(
         ("build",),
         re.compile("ERR_OSSL_EVP_UNSUPPORTED|digital envelope routines::unsupported"),
@@ -127,7 +165,8 @@ CLASSES: tuple[Class, ...] = (
         re.compile("This build is using Turbopack, with a `webpack` config"),
         (("webpack", webpack),),
     ),
-    Class(("build",), re.compile("Failed to fetch .{1,80} from Google Fonts")),
+    Class(("build",), fonts.SIGN, (("fallback-fonts", fonts.fallback_fonts),)),
+    Class(("build",), resources.PRISMA, (("prisma-client", resources.prisma),)),
     Class(
         ("build",),
         re.compile("|".join(sign.pattern for sign in imports.UNNAMED)),
@@ -138,11 +177,14 @@ CLASSES: tuple[Class, ...] = (
         re.compile(r"do not have the required package\(s\) installed"),
         (("typescript-packages", packages.typescript),),
     ),
+    Class(("build",), client.SIGN, (("use-client", client.use_client),)),
     Class(("build",), _SUSPENSE, (("loading-page", loading_pages), ("no-suspense-bailout", no_bailout))),
-    Class(
-        ("build",), re.compile(r"Failed to type check|^\s*Type error: |error TS\d+:"), (("ignore-types", ignore_types),)
-    ),
+    Class(("build",), variables.SIGN, (("placeholders", variables.placeholders),)),
+    Class(("build",), re.compile(_TYPES), (("ignore-types", ignore_types), ("without-checks", without_checks))),
+    Class(("build",), re.compile(_STYLE), (("without-checks", without_checks),)),
 )
+
+_LAST: Rungs = (("fresh-cache", fresh_cache), ("without-edits", without_edits))
 
 
 def next_step(situation: Situation, tried: Collection[str]) -> Step | None:
@@ -154,18 +196,37 @@ def next_step(situation: Situation, tried: Collection[str]) -> Step | None:
     if len(tried) >= MOST:
         return None
     for kind in CLASSES:
-        if situation.step not in kind.steps:
-            continue
-        reason = next((line for line in situation.lines if kind.sign.search(line)), None)
-        if reason is not None:
-            return _rung(kind, situation, tried, reason.strip()[:_REASON])
+        reason = _reason(kind, situation)
+        if reason and (found := _rung(kind.rungs, situation, tried, reason)):
+            return found
+        if reason and kind.sign is resources.HEAP:
+            return None  # what is said after it follows from it
     return None
 
 
-def _rung(kind: Class, situation: Situation, tried: Collection[str], reason: str) -> Step | None:
-    for code, make in kind.rungs:
+def last_resorts(situation: Situation, tried: Collection[str]) -> Iterator[Step]:
+    """What may be tried when no repair is known: to leave out what we had a part in."""
+    for code, make in _LAST if situation.step == "build" and len(tried) < MOST else ():
         remedy = make(situation) if code not in tried else None
         if remedy is not None:
-            repair = Repair(code=code, step=situation.step, summary=remedy.summary, reason=reason)
-            return Step(repair, remedy)
+            yield Step(Repair(code=code, step=situation.step, summary=remedy.summary, reason=""), remedy)
+
+
+def same_failure(situation: Situation, repair: Repair) -> bool:
+    """Whether a step still fails in the very way that a repair was made for."""
+    return any(_reason(kind, situation) == repair.reason for kind in CLASSES if repair.code in dict(kind.rungs))
+
+
+def _reason(kind: Class, situation: Situation) -> str:
+    """The line that shows that a failure is of this class, or ""."""
+    if situation.step not in kind.steps:
+        return ""
+    return next((line for line in situation.lines if kind.sign.search(line)), "").strip()[:_REASON]
+
+
+def _rung(rungs: Rungs, situation: Situation, tried: Collection[str], reason: str) -> Step | None:
+    for code, make in rungs:
+        remedy = make(situation) if code not in tried else None
+        if remedy is not None:
+            return Step(Repair(code=code, step=situation.step, summary=remedy.summary, reason=reason), remedy)
     return None

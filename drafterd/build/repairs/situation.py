@@ -32,6 +32,8 @@ class Situation:
         root: The build's own copy of the source.
         variant: How it was built.
         environment: The draft's variables.
+        memory: Bytes that a build may use.
+        cached: Whether the build began with the `.next/cache` of an earlier one.
     """
 
     step: str
@@ -39,6 +41,8 @@ class Situation:
     root: Path
     variant: Variant
     environment: Mapping[str, str] = field(default_factory=dict)
+    memory: int = 0
+    cached: bool = False
 
     @cached_property
     def entries(self) -> tuple[str, ...]:

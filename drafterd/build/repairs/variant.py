@@ -18,7 +18,10 @@ class Variant:
         flags: What the wrapper of next.config is to do.
         locked: Whether a lock file is to be kept to.
         cache: Whether the kept `.next/cache` is used.
-        before_build: Commands that run before the build script, by their words after `npx --no-install`.
+        before_build: Commands that run before the build script: a program of the dependencies, and its words.
+        placeholders: Variables of the build step that nobody gave.
+        checks: Whether the build script keeps what only checks the source.
+        source_edits: Whether the fixes' own edits stay in the source.
     """
 
     recipe: Recipe
@@ -29,6 +32,9 @@ class Variant:
     locked: bool = True
     cache: bool = True
     before_build: tuple[tuple[str, ...], ...] = ()
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    checks: bool = True
+    source_edits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

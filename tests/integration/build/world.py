@@ -46,6 +46,7 @@ class World:
         self.settings = settings or BuildSettings(timeout=60, grace=1)
         self.orders: dict[DraftId, BuildOrder] = {}
         self.changes: list[DraftId] = []
+        self.prepared: list[tuple[bool, bool]] = []
         self.prepare: Callable[[Path, BuildOrder], None] = lambda _root, _order: None
         self.ledger = SqliteLedger(self.layout.ledger)
         self.queue = BuildQueue(
@@ -59,7 +60,8 @@ class World:
             on_change=self.changes.append,
         )
 
-    def _prepare(self, root: Path, order: BuildOrder) -> None:
+    def _prepare(self, root: Path, order: BuildOrder, *, source_edits: bool = True, checks: bool = True) -> None:
+        self.prepared.append((source_edits, checks))
         self.prepare(root, order)
 
     def drop(

@@ -60,7 +60,6 @@ def test_each_class_gets_its_repair(tmp_path, step, line, code):
         ("build", "Module not found: Can't resolve 'an-invented-name'"),
         ("build", "Module not found: Can't resolve './gone'"),
         ("build", "Module not found: Can't resolve '@/components/ui/button'"),
-        ("build", "Failed to fetch `Inter` from Google Fonts."),
         ("build", "Error occurred prerendering page"),
     ],
 )
