@@ -95,6 +95,13 @@ def read_regular(path: Path, *, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
+def modified(path: Path) -> float | None:
+    """When a file was last written, seconds since the epoch; None where it is not there."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return None
+
+
 def remove_tree(path: Path) -> None:
     """Delete a folder with all that is in it, following no link; one that is gone is fine."""
     with contextlib.suppress(FileNotFoundError):

@@ -5,8 +5,10 @@ interrupted, its processes are ended, and the planner asks again.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ from drafterd.build.fetch import Shelf
 from drafterd.build.job import Job
 from drafterd.build.settings import BuildSettings
 from drafterd.build.steps import SNAPSHOT, in_thread
+from drafterd.domain.capacity import held_back
 from drafterd.domain.errors import Busy, DrafterdError
 from drafterd.domain.interfaces import Ledger, Sandbox
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Mend, Problem, Release
@@ -30,6 +33,8 @@ from drafterd.layout import Layout
 from drafterd.toolchain import Toolchain
 
 _SHUTDOWN_GRACE = 5.0
+_LOOK_EVERY = 2.0
+"""Seconds after which what waits for memory is looked at again."""
 """Seconds from the daemon's end until builds are killed: it must be gone within ten."""
 
 _SUPERSEDED_MAX = 5
@@ -105,6 +110,7 @@ class BuildQueue:
         self._releases: dict[DraftId, tuple[Release, ...]] = {}
         self._current: dict[DraftId, ReleaseId | None] = {}
         self._wake = asyncio.Event()
+        self._watched: Counter[DraftId] = Counter()
 
     # What is
 
@@ -128,7 +134,27 @@ class BuildQueue:
 
     def queue(self) -> tuple[Build, ...]:
         """What runs and what waits, in the order of its turn."""
-        return (*(active.build for active in self._active.values()), *self._waiting.values())
+        return (*(active.build for active in self._active.values()), *map(self._waiting.__getitem__, self._turns()))
+
+    def held_back(self) -> str:
+        """Why what waits does not begin now, for people; "": it does."""
+        settings = self._settings
+        available, pressure = settings.memory()
+        return held_back(len(self._active), slots=settings.slots, available=available, pressure=pressure)
+
+    @contextlib.contextmanager
+    def watched(self, draft: DraftId) -> Iterator[None]:
+        """Somebody looks at the draft until the block ends: it is built before those that nobody looks at."""
+        self._watched[draft] += 1
+        try:
+            yield
+        finally:
+            self._watched[draft] -= 1
+            self._watched += Counter()  # without those that nobody looks at any more
+
+    def _turns(self) -> list[DraftId]:
+        """What waits, in the order of its turn."""
+        return sorted(self._waiting, key=lambda draft: not self._watched[draft])
 
     def log_path(self, draft: DraftId, number: int) -> Path:
         """The log file of a build; it may not exist."""
@@ -207,7 +233,9 @@ class BuildQueue:
                 while True:
                     self._wake.clear()
                     self._fill(group)
-                    await self._wake.wait()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK_EVERY if self._waiting else None):
+                            await self._wake.wait()
             except asyncio.CancelledError:
                 for active in self._active.values():
                     if active.task:
@@ -229,9 +257,9 @@ class BuildQueue:
         await in_thread(disk.sweep, self._layout)
 
     def _fill(self, group: asyncio.TaskGroup) -> None:
-        """Give free slots to what has waited longest."""
-        for draft in list(self._waiting):
-            if len(self._active) >= self._settings.slots:
+        """Give free slots to what somebody looks at, then to what has waited longest."""
+        for draft in self._turns():
+            if self.held_back():
                 return
             if draft not in self._active:
                 active = _Active(build=self._waiting.pop(draft))

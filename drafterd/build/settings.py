@@ -1,9 +1,9 @@
 """The numbers and values that steer builds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from drafterd.build import environment
+from drafterd.build import environment, pressure
 from drafterd.domain.model import Limits
 
 
@@ -26,6 +26,7 @@ class BuildSettings:
         surroundings: What the operator's machine needs to reach the registry: proxies,
             certificates, the registry's address; read from this process by default.
         notice: Whether a failure is written into the draft's folder too.
+        memory: The bytes that are free, and the percent of the last seconds in which everything waited for some.
     """
 
     slots: int = 1
@@ -41,3 +42,4 @@ class BuildSettings:
     limits: Limits = field(default_factory=Limits)
     surroundings: Mapping[str, str] = field(default_factory=environment.of_daemon)
     notice: bool = True
+    memory: Callable[[], tuple[int, float]] = pressure.memory

@@ -4,6 +4,7 @@ Each has one contract-test module that every implementation must pass.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -124,6 +125,14 @@ class Builds(Protocol):
 
     def queue(self) -> tuple[Build, ...]:
         """What runs and what waits, in the order of its turn."""
+        ...
+
+    def held_back(self) -> str:
+        """Why what waits does not begin now, for people; "": it does."""
+        ...
+
+    def watched(self, draft: DraftId) -> AbstractContextManager[None]:
+        """While somebody looks at the draft, it is built before those that nobody looks at."""
         ...
 
     def log_path(self, draft: DraftId, number: int) -> Path:

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from drafterd.domain.report import Check, DraftReport, StatusReport, Undone
 from drafterd.domain.routing import RouteTable
 from drafterd.domain.state import State, Work
 from drafterd.domain.view import View
-from drafterd.files import TEMPORARY, remove_tree
+from drafterd.files import TEMPORARY, modified, remove_tree
 from drafterd.layout import Layout
 from drafterd.metrics import Metrics
 from drafterd.reconcile.publish import Publisher
@@ -179,6 +179,10 @@ class Control:
         """What is being built, then what waits, in the order of its turn."""
         return self._builds.queue()
 
+    def held_back(self) -> str:
+        """Why what waits to be built does not begin now, for people; "": it does."""
+        return self._builds.held_back()
+
     async def scan(self) -> None:
         """Look at every folder now."""
         await self._drafts.scan()
@@ -218,7 +222,7 @@ class Control:
         return replace(
             report_of(view, self._rules, self._addressing.urls(view.draft)),
             port=self._home_port(view.draft),
-            settled_at=_modified(self._layout.fix_record(view.draft)) if view.fix else None,
+            settled_at=modified(self._layout.fix_record(view.draft)) if view.fix else None,
             rss_bytes=self._usage.get(instance.pid) if instance and instance.pid else None,
             queue_position=positions.get(view.draft, 0),
         )
@@ -239,12 +243,16 @@ class Control:
                             pass
 
     @contextmanager
-    def subscribe(self) -> Iterator[asyncio.Queue[DraftId]]:
-        """A queue with the id of each draft that changes, from now on; bounded, the oldest are dropped."""
+    def subscribe(self, watched: DraftId | None = None) -> Iterator[asyncio.Queue[DraftId]]:
+        """A queue with the id of each draft that changes, from now on; bounded, the oldest are dropped.
+
+        `watched` is a draft that somebody looks at meanwhile.
+        """
         changes: asyncio.Queue[DraftId] = asyncio.Queue(SUBSCRIBER_MAX)
         self._subscribers.add(changes)
         try:
-            yield changes
+            with self._builds.watched(watched) if watched else nullcontext():
+                yield changes
         finally:
             self._subscribers.discard(changes)
 
@@ -389,9 +397,3 @@ class Control:
         self._ledger.set_intent(draft, intent)
         self._ledger.record_event(draft, "asked", {"goal": intent.goal.value})
         self._queue.add(draft)
-
-
-def _modified(file: Path) -> float | None:
-    with suppress(OSError):
-        return file.stat().st_mtime
-    return None

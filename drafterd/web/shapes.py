@@ -213,8 +213,8 @@ class QueueShape(Shape):
     items: tuple[QueuedShape, ...]
 
     @classmethod
-    def of(cls, builds: tuple[Build, ...]) -> "QueueShape":
-        """The queue in JSON."""
+    def of(cls, builds: tuple[Build, ...], *, held_back: str) -> "QueueShape":
+        """The queue in JSON. `held_back`: why what waits does not begin."""
         rows: list[QueuedShape] = []
         waiting = 0
         for build in builds:
@@ -228,7 +228,7 @@ class QueueShape(Shape):
                     position=0 if running else waiting,
                     step=build.step,
                     since=utc(build.started if running else build.created),
-                    why="is being built" if running else "waits for a free build slot",
+                    why="is being built" if running else held_back or "begins now",
                 )
             )
         return cls(items=tuple(rows))

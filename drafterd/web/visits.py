@@ -56,7 +56,7 @@ class _Visit:
 
     async def tell_changes(self) -> None:
         """Until the page is another one."""
-        with self._control.subscribe() as changes:
+        with self._control.subscribe(self._place.draft) as changes:
             began_with = _kind(self._report())
             told = ""
             while True:

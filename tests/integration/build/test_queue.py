@@ -334,6 +334,39 @@ async def test_slots_bound_what_runs_and_turns_follow_the_asking(tmp_path):
             assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
 
 
+async def test_what_somebody_looks_at_is_built_first(tmp_path):
+    async with World(tmp_path, settings=BuildSettings(slots=1, grace=1)).running() as world:
+        drafts = [DraftId(name) for name in ("a", "b", "c")]
+        for draft in drafts:
+            await world.queue.enqueue(draft, world.drop_script(_waits(tmp_path / draft), draft=draft))
+        await _begun(tmp_path / "a")
+        with world.queue.watched(drafts[2]):
+            assert [build.draft for build in world.queue.queue()] == ["a", "c", "b"]
+            (tmp_path / "a.go").touch()
+            await _begun(tmp_path / "c")
+        assert not (tmp_path / "b").exists()
+        (tmp_path / "c.go").touch()
+        (tmp_path / "b.go").touch()
+        assert (await world.ended(1, drafts[1])).status is BuildStatus.SUCCEEDED
+        assert not world.queue._watched
+
+
+async def test_a_further_build_waits_for_memory_and_says_so(tmp_path):
+    free = [0]
+    settings = BuildSettings(slots=2, grace=1, memory=lambda: (free[0], 0.0))
+    async with World(tmp_path, settings=settings).running() as world:
+        for draft in (HELLO, OTHER):
+            await world.queue.enqueue(draft, world.drop_script(_waits(tmp_path / draft), draft=draft))
+        await _begun(tmp_path / HELLO)
+        assert world.queue.held_back().startswith("waits for memory: 0.0 GB are free")
+        assert not (tmp_path / OTHER).exists()
+        free[0] = 10_000_000_000
+        await _begun(tmp_path / OTHER)
+        for draft in (HELLO, OTHER):
+            (tmp_path / f"{draft}.go").touch()
+            assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
+
+
 async def test_a_full_queue_says_so(tmp_path):
     world = World(tmp_path, settings=BuildSettings(queue_max=2))
     await world.queue.enqueue(DraftId("a"), "k")

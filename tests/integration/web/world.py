@@ -7,7 +7,7 @@ layer answers, and their own tests run the real ones.
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, cast
@@ -83,6 +83,12 @@ class Doors:
 
     def queue(self) -> tuple[Build, ...]:
         return tuple(build for view in self.views.values() for build in view.builds if build.status.active)
+
+    def held_back(self) -> str:
+        return "waits for a free build slot"
+
+    def watched(self, _draft: DraftId) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def enqueue(self, draft: DraftId, key: str, *, clean: bool = False) -> Build:
         number = 1 + max((build.number for build in self.views[draft].builds), default=0)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from drafterd.domain.capacity import build_slots
 from drafterd.domain.keys import build_key
 from tests.builders import a_record
 
@@ -30,8 +29,3 @@ def test_and_nothing_else():
 
 def test_what_cannot_be_built_has_none():
     assert build_key(replace(a_record(), recipe=None), **FACTS) is None
-
-
-def test_slots_follow_the_cores():
-    assert [build_slots(None, cores) for cores in (1, 2, 4, 8)] == [1, 1, 2, 4]
-    assert build_slots(3, 2) == 3
