@@ -61,6 +61,11 @@ class PortLeases:
     def _taken(self) -> set[int]:
         return {*self._homes.values(), *self._instances.values()}
 
+    def others(self, draft: DraftId) -> frozenset[int]:
+        """The ports that are leased to other drafts."""
+        homes = {port for name, port in self._homes.items() if name != draft}
+        return frozenset(homes | {port for name, port in self._instances.items() if name.rpartition(".")[0] != draft})
+
     def home_port(self, draft: DraftId) -> int | None:
         """The draft's home port if it has one."""
         return self._homes.get(draft)

@@ -45,6 +45,7 @@ class House:
         self.queue = WorkQueue()
         self.metrics = Metrics()
         self.restarting: set[InstanceId] = set()
+        self.alone: set[InstanceId] = set()
         self.addressing = settings.addressing_of(config)
 
     def close(self) -> None:
@@ -115,6 +116,7 @@ class House:
             wrap=self.sandbox.wrap,
             start_timeout=self.config.run.start_timeout,
             on_change=self._look_at_instance,
+            reserved=lambda draft: self.leases.others(draft) | settings.own_ports(self.config),
         )
 
     @cached_property
@@ -145,6 +147,7 @@ class House:
             facts=settings.build_facts(self.config, self.toolchain.node_version),
             home_port=self.leases.home,
             restarting=self.restarting,
+            alone=self.alone,
         )
 
     @cached_property
@@ -162,6 +165,7 @@ class House:
             executable=lambda name: str(self.toolchain.folder / name),
             search_path=self.toolchain.path,
             restarting=self.restarting,
+            alone=self.alone,
         )
 
     @cached_property

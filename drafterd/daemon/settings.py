@@ -73,7 +73,12 @@ def build_facts(config: Config, node_version: str, environ: Mapping[str, str] = 
     return BuildFacts(
         node=node_version,
         public={name: value for name, value in values.items() if is_public(name)},
-        settings={"write_back": str(config.fix.write_back)},
+        # Addresses that the author wrote for a draft run by hand are built into its pages as these.
+        settings={
+            "write_back": str(config.fix.write_back),
+            "public_url": config.public_url,
+            "host_suffix": config.host_suffix,
+        },
     )
 
 
@@ -86,6 +91,11 @@ def route_settings(config: Config, layout: Layout) -> RouteSettings:
         certificate=layout.certificate / "default.pem",
         public_host=urlsplit(config.public_url).hostname or "localhost",
     )
+
+
+def own_ports(config: Config) -> frozenset[int]:
+    """The ports that drafterd and its proxy listen on: no draft is reached there."""
+    return frozenset(address.port for address in config.listeners().values())
 
 
 def edge_settings(config: Config, *, token_ok: Callable[[str], bool]) -> EdgeSettings:

@@ -29,9 +29,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Start an instance of a release."""
+    """Start an instance of a release; `alone`: no other one of the draft may start until it is proved."""
 
     release: ReleaseId
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -327,7 +327,7 @@ class Address:
 
     def __str__(self) -> str:
         """`host:port`, as in a URL."""
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,7 +378,7 @@ class Instance:
 
     Attributes:
         since: When it reached this status.
-        problem: Why it failed, or None.
+        problem: Why it failed; of one that is ready: what is not as it should be; or None.
     """
 
     id: InstanceId

@@ -229,8 +229,40 @@ def _prove(view: View, _now: float, _rules: Rules) -> Iterator[Action | Again]:
         problem = instance.problem or Problem(code="start-failed", summary="the server did not start")
         if problem.code == "port-taken":
             yield Stop(instance=instance.id)  # not the draft's fault: it gets another port
+        elif (holder := gives_way(view)) is not None:
+            if holder.address not in view.routed:
+                yield Stop(instance=holder.id)
+        elif wants_to_be_alone(view, instance):
+            yield Start(release=release.id, alone=True)
         else:
             yield Condemn(release=release.id, problem=problem)
+
+
+def gives_way(view: View) -> Instance | None:
+    """The instance that has the one port which the candidate wants for itself: they cannot run side by side."""
+    release = candidate(view)
+    wanting = view.instance(release.id) if release else None
+    if wanting is None or wanting.problem is None or not wants_to_be_alone(view, wanting):
+        return None
+    where = wanting.problem.where
+    others = ((each, each.address) for each in view.instances if each.id != wanting.id)
+    return next((each for each, address in others if address and where == f"port {address.port}"), None)
+
+
+def wants_to_be_alone(view: View, instance: Instance) -> bool:
+    """Whether it found its port taken, and was not yet tried with nothing of the draft beside it."""
+    failed = instance.problem if instance.status is InstanceStatus.FAILED else None
+    return failed is not None and failed.code == "fixed-port-taken" and instance.id not in view.alone
+
+
+def _candidate_comes_first(view: View) -> bool:
+    """Whether the current release, which does not run, waits until the candidate was tried alone."""
+    release = candidate(view)
+    instance = view.instance(release.id) if release else None
+    if instance is None:
+        return False
+    tried = instance.id in view.alone and instance.status is InstanceStatus.STARTING
+    return tried or wants_to_be_alone(view, instance)
 
 
 def _serve(view: View, now: float, rules: Rules) -> Iterator[Action | Again]:
@@ -239,7 +271,8 @@ def _serve(view: View, now: float, rules: Rules) -> Iterator[Action | Again]:
         return
     instance = view.instance(release.id)
     if instance is None or instance.status is InstanceStatus.STOPPED:
-        yield Start(release=release.id)
+        if not _candidate_comes_first(view):
+            yield Start(release=release.id)
     elif instance.id in view.restarting:
         yield from _stop(view, instance, now, rules)
     elif instance.status is InstanceStatus.FAILED:
@@ -261,7 +294,7 @@ def wanted_target(view: View) -> Target | None:
     if release.static:
         return Target(address=None, kind=view.address, base_path=release.base_path)
     instance = view.instance(release.id)
-    if instance is None or instance.address is None or instance.id in view.restarting:
+    if instance is None or instance.address is None or instance.id in view.restarting or instance is gives_way(view):
         return _bridge(view, release)
     # A restart after a crash keeps its route: the proxy shows the page meanwhile, and the first
     # answer is the draft's own.

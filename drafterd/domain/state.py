@@ -68,13 +68,22 @@ def _current_starting(view: View) -> bool:
     if release.static:
         return True
     instance = view.instance(release.id)
-    return instance is None or instance.status is not InstanceStatus.FAILED
+    return instance is None or instance.status is not InstanceStatus.FAILED or _candidate_tried_again(view)
 
 
 def _candidate_starting(view: View) -> bool:
     release = plan.candidate(view)
     instance = view.instance(release.id) if release else None
-    return release is not None and (instance is None or instance.status is not InstanceStatus.FAILED)
+    if release is None or instance is None:
+        return release is not None
+    return instance.status is not InstanceStatus.FAILED or _candidate_tried_again(view)
+
+
+def _candidate_tried_again(view: View) -> bool:
+    """Whether the candidate's server has failed, and is about to be started once more."""
+    release = plan.candidate(view)
+    instance = view.instance(release.id) if release else None
+    return instance is not None and plan.wants_to_be_alone(view, instance)
 
 
 def _has_build(view: View, status: BuildStatus) -> bool:
@@ -155,7 +164,8 @@ def _bad_release(view: View, _rules: plan.Rules) -> Problem | None:
 
 def _instance_problem(view: View, _rules: plan.Rules) -> Problem | None:
     instance: Instance | None = view.instance(view.current) if view.current else None
-    return instance.problem if instance and instance.status is InstanceStatus.FAILED else None
+    told = (InstanceStatus.FAILED, InstanceStatus.READY)
+    return instance.problem if instance and instance.status in told else None
 
 
 _PROBLEMS: tuple[Callable[[View, plan.Rules], Problem | None], ...] = (

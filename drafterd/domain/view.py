@@ -33,6 +33,7 @@ class View:
         target: What was last asked of the proxy for this draft.
         confirmed: What the proxy's confirmed table has for it.
         restarting: Instances that are to be stopped and started anew.
+        alone: Instances that were started alone: others of the draft would take their port.
         address: Which of its two addresses the draft is built for.
         trouble: What went wrong while acting, until it goes right.
     """
@@ -52,6 +53,7 @@ class View:
     target: Target | None = None
     confirmed: Target | None = None
     restarting: frozenset[InstanceId] = frozenset()
+    alone: frozenset[InstanceId] = frozenset()
     address: AddressKind = AddressKind.PATH
     trouble: Problem | None = None
 

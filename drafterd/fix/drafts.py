@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from drafterd.domain.names import DraftId
 from drafterd.domain.outputs import made_folders
 from drafterd.domain.report import Undone
 from drafterd.fix import edits as editing
-from drafterd.fix import env_files, env_literals, environment, next_wrapper, pipeline
+from drafterd.fix import env_files, env_literals, environment, listen_ports, next_wrapper, pipeline
 from drafterd.fix.build_script import prepare_scripts
 from drafterd.fix.folder import Folder, beneath
 from drafterd.fix.kinds import snapshot as kinds_snapshot
@@ -30,6 +31,8 @@ _log = structlog.get_logger(__name__)
 
 _TRIES = 3
 _KEPT_EDITS = 500
+_SOURCE_RULES = (env_literals.RULE, listen_ports.RULE)
+"""The fixes that change the author's program itself."""
 
 
 class FolderFixes:
@@ -206,7 +209,8 @@ class FolderFixes:
 
     def _lay_back(self, draft: DraftId, root: Path) -> None:
         """The author's own source into a snapshot, where it holds what the fixes made of it."""
-        for name, ours, data in self._originals(draft).earlier(env_literals.RULE):
+        originals = self._originals(draft)
+        for name, ours, data in itertools.chain.from_iterable(map(originals.earlier, _SOURCE_RULES)):
             if is_environment(name):
                 continue
             present = environment.read_beneath(root, name)
@@ -222,7 +226,7 @@ def fix_snapshot(
     proposal = pipeline.propose(root, port=port, settings=settings, draft=draft, known=known)
     kept = [change for change in proposal.changes if change.file != env_files.LOCAL]
     if not source_edits:
-        kept = [change for change in kept if all(edit.rule != env_literals.RULE for edit in change.edits)]
+        kept = [change for change in kept if not any(edit.rule in _SOURCE_RULES for edit in change.edits)]
     editing.apply(root, tuple(kept))
 
 

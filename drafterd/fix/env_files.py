@@ -72,9 +72,14 @@ def author_values(folder: Folder) -> dict[str, str]:
 
 def own_ports(folder: Folder) -> frozenset[int]:
     """The ports that the author's env files name as the draft's own."""
+    return named_ports(folder.read)
+
+
+def named_ports(read: Callable[[str], bytes | None]) -> frozenset[int]:
+    """`own_ports` of the files as they are read now."""
     found = set()
     for name in PRODUCTION:
-        data = folder.read(name)
+        data = read(name)
         value = dotenv.parse(author_text(data.decode(errors="replace"))).get("PORT", "") if data else ""
         if value.isascii() and value.isdigit():
             found.add(int(value))

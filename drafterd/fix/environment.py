@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from blake3 import blake3
 
 from drafterd import files
 from drafterd.domain.model import Site
-from drafterd.fix import env_files, package
+from drafterd.fix import env_files, package, scripts
 from drafterd.fix.folder import READ_LIMIT, Folder, beneath
-from drafterd.fix.settings import FixSettings
+from drafterd.fix.literal_values import LOCAL_ADDRESS, is_own_address
+from drafterd.fix.settings import DEFAULT_PORT, FixSettings
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # What steers our own tools; a draft may not set it for them.
@@ -65,25 +67,48 @@ def merged(draft: str, site: Site, settings: FixSettings, root: Path, found: Map
 
     `found` are values that stand in the source only.
     """
-    facts = owned(site, signs_in=_signs_in(root))
+    its_package = _package(root)
+    facts = owned(site, signs_in=_signs_in(its_package))
     url = f"{site.origin}{site.base_path}"
     operator = settings.render(draft=draft, port=site.port, url=url, path=site.base_path)
     author = {**found, **author_values(root, facts)}
+    ports = _own_ports(root, site, its_package)
     values = {"AUTH_TRUST_HOST": "true", **operator}
     for name, value in author.items():
         if name not in values or not env_files.is_placeholder(value):
-            values[name] = value
+            values[name] = at_home(value, url, ports)
     return {name: value for name, value in {**values, **facts}.items() if value and _usable(name, value)}
 
 
-def _signs_in(root: Path) -> bool:
-    """Whether the draft depends on next-auth or Auth.js."""
+def _package(root: Path) -> package.Package | None:
     data = read_beneath(root, package.NAME)
     try:
-        names = package.parse(data).dependencies if data else {}
+        return package.parse(data) if data else None
     except package.BadPackage:
-        return False
+        return None
+
+
+def _signs_in(its_package: package.Package | None) -> bool:
+    """Whether the draft depends on next-auth or Auth.js."""
+    names = its_package.dependencies if its_package else {}
     return any(name == "next-auth" or name.startswith("@auth/") for name in names)
+
+
+def _own_ports(root: Path, site: Site, its_package: package.Package | None) -> frozenset[int]:
+    """Where the draft believes to listen. A Vite app means somebody else by port 3000."""
+    lines = its_package.scripts.values() if its_package else ()
+    usual = () if its_package and "vite" in its_package.dependencies else (DEFAULT_PORT,)
+    named = env_files.named_ports(lambda name: read_beneath(root, name))
+    return named.union(usual, (site.port,), *(scripts.ports(line) for line in lines))
+
+
+def at_home(value: str, url: str, ports: AbstractSet[int]) -> str:
+    """A variable's value; an address that is the draft's own by hand becomes the one that people use.
+
+    A build puts some of them into the pages, and a browser knows nothing of the draft's port.
+    """
+    found = LOCAL_ADDRESS.match(value)
+    return f"{url}{value[found.end() :]}" if found and is_own_address(value, ports) else value
 
 
 def _usable(name: str, value: str) -> bool:

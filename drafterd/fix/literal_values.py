@@ -31,7 +31,8 @@ _ANYWHERE = (
     ("GOOGLE_CLIENT_SECRET", re.compile(r"(?<![\w-])GOCSPX-[\w-]{20,}(?![\w-])"), True),
 )
 _GROQ = re.compile(r"https://api\.groq\.com/openai/v1(?=[/?#]|\Z)")
-_LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1):(\d{1,5})(?=[/?#]|\Z)")
+LOCAL_ADDRESS = re.compile(r"https?://(?:localhost|127\.0\.0\.1):(\d{1,5})(?=[/?#]|\Z)")
+"""How an address of this machine begins; the group is the port."""
 _FOREIGN = (
     rb"sk-(?:proj|ant|or)-[\w-]{20,}|sk-[A-Za-z0-9]{40,}|[sr]k_live_\w{16,}|whsec_\w{24,}|gh[pos]_\w{30,}"
     rb"|github_pat_\w{30,}|xox[abprs]-[\w-]{20,}|AKIA[A-Z0-9]{16}|SG\.[\w-]{20,}\.[\w-]{20,}"
@@ -124,7 +125,7 @@ class Values:
             for key, pattern, secret in _ANYWHERE
             for hit in pattern.finditer(content)
         ]
-        for key, pattern in (("GROQ_BASE_URL", _GROQ), ("NEXTAUTH_URL", _LOCAL)):
+        for key, pattern in (("GROQ_BASE_URL", _GROQ), ("NEXTAUTH_URL", LOCAL_ADDRESS)):
             if hit := pattern.match(content):
                 found.append(Match(name=key, start=0, end=hit.end(), value=hit[0], secret=False))
         return sorted(found, key=lambda match: match.start)
@@ -145,5 +146,5 @@ class Values:
 
 def is_own_address(value: str, ports: AbstractSet[int]) -> bool:
     """Whether an address on this machine is the draft's own."""
-    found = _LOCAL.match(value)
+    found = LOCAL_ADDRESS.match(value)
     return found is not None and int(found[1]) in ports

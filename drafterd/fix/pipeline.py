@@ -11,10 +11,8 @@ from drafterd.fix.detect import Detection, detect
 from drafterd.fix.folder import Change, Folder
 from drafterd.fix.masks import Mask
 from drafterd.fix.registry import FIXES
-from drafterd.fix.settings import Context, FixSettings
+from drafterd.fix.settings import DEFAULT_PORT, Context, FixSettings
 from drafterd.tree import Tree
-
-_DEFAULT_PORT = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +106,7 @@ def _context(
     assert found.recipe is not None
     kind = found.recipe.kind
     lines = found.package.scripts.values() if found.package else ()
-    ports = frozenset({_DEFAULT_PORT, port}).union(*(scripts.ports(line) for line in lines))
+    ports = frozenset({DEFAULT_PORT, port}).union(*(scripts.ports(line) for line in lines))
     url = f"http://localhost:{port}"
     return Context(
         draft=draft,
@@ -116,6 +114,7 @@ def _context(
         settings=settings,
         kind=kind,
         builds=found.recipe.build,
+        start=found.recipe.start,
         package=found.package,
         ports=ports | env_files.own_ports(folder),
         variables={} if kind is Kind.STATIC else settings.render(draft=draft, port=port, url=url, path=""),

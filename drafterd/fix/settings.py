@@ -15,6 +15,9 @@ from drafterd.fix.package import Package
 OWNED = frozenset({"PORT", "NEXTAUTH_URL", "AUTH_URL"})
 """Variables that are facts of the host: neither author nor operator sets them."""
 
+DEFAULT_PORT = 3000
+"""Where an app listens when nobody says anything."""
+
 _TEMPLATES = ImmutableSandboxedEnvironment(
     autoescape=False,
     undefined=jinja2.StrictUndefined,
@@ -82,6 +85,7 @@ class Context:
         port: Its home port: the only port that may be written into files.
         kind: What it is.
         builds: Whether its build script is run.
+        start: The command of its server, or ().
         package: Its package.json, or None.
         ports: The ports that its own files name: what it believes to listen on.
         variables: The operator's values as they stand in the folder.
@@ -99,3 +103,4 @@ class Context:
     known: Mapping[str, str]
     mask: Mask
     builds: bool = True
+    start: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ class Observer:
     Args:
         home_port: The draft's home port; leases one at the first call.
         restarting: Instances that the operator wants started anew.
+        alone: Instances that were started alone.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Observer:
         facts: BuildFacts,
         home_port: Callable[[DraftId], int],
         restarting: AbstractSet[InstanceId],
+        alone: AbstractSet[InstanceId] = frozenset(),
     ) -> None:
         self._drafts = drafts
         self._fixes = fixes
@@ -58,6 +60,7 @@ class Observer:
         self._facts = facts
         self._home_port = home_port
         self._restarting = restarting
+        self._alone = alone
         self._by_draft: tuple[object, dict[DraftId, tuple[Instance, ...]]] = (None, {})
 
     async def instances(self, draft: DraftId) -> tuple[Instance, ...]:
@@ -89,6 +92,7 @@ class Observer:
             unrouted_since=self._publisher.unrouted_since(found),
             target=self._publisher.target(draft),
             restarting=frozenset(self._restarting & {instance.id for instance in found}),
+            alone=frozenset(self._alone & {instance.id for instance in found}),
             confirmed=self._publisher.confirmed.target(draft),
             address=self._addressing.primary(draft),
             trouble=trouble,

@@ -43,6 +43,7 @@ class Performer:
         executable: The absolute path of `node`, `npm` or `npx`.
         search_path: PATH of running drafts.
         restarting: Instances that the operator wants started anew; one that was stopped is taken out.
+        alone: Gets the instances that are started alone; one that was stopped is taken out.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Performer:
         executable: Callable[[str], str],
         search_path: str,
         restarting: set[InstanceId],
+        alone: set[InstanceId],
     ) -> None:
         self._drafts = drafts
         self._fixes = fixes
@@ -71,6 +73,7 @@ class Performer:
         self._executable = executable
         self._search_path = search_path
         self._restarting = restarting
+        self._alone = alone
         self._deeds: Mapping[type, _Deed] = {
             Fix: self._fix,
             Enqueue: self._enqueue,
@@ -107,6 +110,8 @@ class Performer:
             raise NotFound(f"there is no release {action.release} of {view.draft}")
         instance = instance_id(view.draft, release.id)
         port = self._ports.lease(instance, view.draft)
+        if action.alone:
+            self._alone.add(instance)
         await self._runtime.start(self._spec(view.draft, release, port))
 
     def _spec(self, draft: DraftId, release: Release, port: int) -> InstanceSpec:
@@ -125,6 +130,7 @@ class Performer:
             "HOSTNAME": LOOPBACK,
             "HOST": LOOPBACK,
             "DRAFTERD_PREFIX": prefix,
+            "DRAFTERD_BASE_PATH": release.base_path,
         }
         return InstanceSpec(
             id=instance_id(draft, release.id),
@@ -142,6 +148,7 @@ class Performer:
         await self._runtime.stop(action.instance)
         self._ports.release(action.instance)
         self._restarting.discard(action.instance)
+        self._alone.discard(action.instance)
         for instance in view.instances:
             if instance.id == action.instance and instance.address is not None:
                 self._publisher.forget(instance.address)

@@ -9,26 +9,27 @@ import contextlib
 import functools
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
 from drafterd import files
 from drafterd.domain.errors import RuntimeUnavailable
-from drafterd.domain.model import Instance, InstanceSpec, InstanceStatus
-from drafterd.domain.names import InstanceId
+from drafterd.domain.model import Address, Instance, InstanceSpec, InstanceStatus
+from drafterd.domain.names import DraftId, InstanceId
 from drafterd.layout import Layout
 from drafterd.run import spec as specs
+from drafterd.run.elsewhere import Search, remember
 from drafterd.run.orphans import end_leftovers
 from drafterd.run.owner import Owner, free, listens, owner
 from drafterd.run.probe import FIRST_PAUSE, Answer, ask, next_pause
 from drafterd.run.program import program_text
 from drafterd.run.programs import Program, Programs, ProgramState
 from drafterd.run.push import pushes
-from drafterd.run.tail import tail
+from drafterd.run.tail import length, tail
 from drafterd.run.track import Track, Verdict
-from drafterd.run.verdict import Facts, problem
+from drafterd.run.verdict import Facts, listens_elsewhere, problem
 from drafterd.run.watched import Watched
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ class SupervisordRuntime:
         wrap: The command line of an instance inside the sandbox's walls.
         start_timeout: Seconds that a started instance has for its first answer.
         on_change: Called with each instance whose status changed.
+        reserved: Ports that a draft's server may not be reached on, because they are another's.
         clock: Seconds since the epoch.
     """
 
@@ -60,11 +62,13 @@ class SupervisordRuntime:
         wrap: Callable[[InstanceSpec], Sequence[str]],
         start_timeout: float,
         on_change: Callable[[InstanceId], None],
+        reserved: Callable[[DraftId], Collection[int]] = lambda _draft: (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._layout = layout
         self._wrap = wrap
         self._start_timeout = start_timeout
+        self._reserved = reserved
         self._clock = clock
         self._programs = Programs(layout.supervisor_socket)
         self._on_change = on_change
@@ -103,9 +107,10 @@ class SupervisordRuntime:
                 return
             with self._holding(self._track(spec)) as held:
                 await self._end_task(held)
+                log_start = length(self.log_path(spec.id))
                 await self._begin(spec.id, program, data, text)
                 with self._watched.changes():
-                    held.begin(specs.known(spec), self._clock())
+                    held.begin(specs.known(spec), self._clock(), log_start=log_start)
         _log.info("instance.started", instance=spec.id, port=spec.address.port)
         self._wake.set()
 
@@ -125,8 +130,10 @@ class SupervisordRuntime:
                         track.stopping(self._clock())
                 await self._halt(instance)
                 await self._remove(instance)
-                if track is not None and track.spec is not None and not await free(track.spec.address, _PORT_WITHIN):
-                    _log.warning("port.still_held", instance=instance, port=track.spec.address.port)
+                for address in track.addresses if track else ():
+                    if not await free(address, _PORT_WITHIN):
+                        _log.warning("port.still_held", instance=instance, port=address.port)
+            self._layout.found_address(instance).unlink(missing_ok=True)
             self._file(instance).unlink(missing_ok=True)
             self._layout.spec(instance).unlink(missing_ok=True)
             self._watched.forget(instance)
@@ -186,7 +193,7 @@ class SupervisordRuntime:
 
     async def _see_to(self, track: Track, generation: int) -> None:
         """Probe until the instance answers, its time is over, or supervisord gives up."""
-        pause, answer = FIRST_PAUSE, Answer.REFUSED
+        pause, answer, search = FIRST_PAUSE, Answer.REFUSED, self._search(track)
         deadline = time.monotonic() + self._start_timeout
         with contextlib.suppress(RuntimeUnavailable, OSError):  # the next look brings us back
             while track.generation == generation and (track.status is InstanceStatus.STARTING or track.verdict):
@@ -202,6 +209,8 @@ class SupervisordRuntime:
                     track.probing = False
                 if answer is Answer.HTTP and await self._accept(track, generation):
                     return
+                if answer is Answer.REFUSED and search and await self._accept_elsewhere(track, generation, search):
+                    return
                 await asyncio.sleep(pause)
                 pause = next_pause(pause)
 
@@ -210,17 +219,66 @@ class SupervisordRuntime:
         program = await self._programs.one(track.id)
         pid = program.pid or None if program else None
         assert track.spec is not None
-        whose = await owner(track.spec.address.port, root=pid, instance=track.id, state=self._layout.state)
+        whose = await self._whose(track, pid, track.spec.address)
         if track.generation != generation or track.verdict is not None:
             return False
         if whose is Owner.STRANGER:
             track.verdict = Verdict.PORT_TAKEN
         if whose is not Owner.OURS or program is None or not program.active:
             return False
-        with self._watched.changes():
-            track.answer(pid, self._clock())
-            track.touched = time.monotonic()
+        self._ready(track, pid, None)
         return True
+
+    def _search(self, track: Track) -> Search | None:
+        if (spec := track.spec) is None:
+            return None
+        reserved = functools.partial(self._reserved, spec.draft)
+        return Search(spec.address, known=track.found, path=spec.probe_path, reserved=reserved)
+
+    async def _accept_elsewhere(self, track: Track, generation: int, search: Search) -> bool:
+        """Take an answer of its own processes on a port of their own for the instance's; True once it is ready."""
+        found = await search.known()
+        if found is None and not search.is_due():
+            return False
+        program = await self._programs.one(track.id)
+        if program is None or not program.pid:
+            ended = program is not None and program.state is ProgramState.BACKOFF
+            if ended and (port := search.wanted(tail(self.log_path(track.id), since=track.log_start))):
+                track.block(port)
+            return False
+        if found is None:
+            found = await search.among(await listens(program.pid))
+        if found is None or await self._whose(track, program.pid, found) is not Owner.OURS:
+            return False
+        if track.generation != generation or track.verdict is not None or not program.active:
+            return False
+        if self._is_shared(track, found):
+            track.block(found.port)
+            return False
+        self._ready(track, program.pid, found)
+        return True
+
+    def _is_shared(self, track: Track, found: Address) -> bool:
+        """Whether another instance listens there too (SO_REUSEPORT): nobody could say which one answers."""
+        others = (each for each in self._watched.tracks.values() if each is not track and each.pid)
+        return any(found in each.addresses for each in others)
+
+    async def _whose(self, track: Track, pid: int | None, address: Address) -> Owner:
+        return await owner(address.port, root=pid, instance=track.id, state=self._layout.state)
+
+    def _ready(self, track: Track, pid: int | None, found: Address | None) -> None:
+        """It answers: at the address it was given, or at the one that was found."""
+        assert track.spec is not None
+        note = listens_elsewhere(track.spec.address, found, self._clock()) if found else None
+        file = self._layout.found_address(track.id)
+        if found != track.found:
+            with contextlib.suppress(OSError):  # a daemon that starts anew finds it once more
+                remember(file, found) if found else file.unlink(missing_ok=True)
+        if found:
+            _log.info("instance.elsewhere", instance=track.id, port=found.port, given=track.spec.address.port)
+        with self._watched.changes():
+            track.answer(pid, self._clock(), found=found, note=note)
+            track.touched = time.monotonic()
 
     async def _give_up(self, track: Track, generation: int, answer: Answer) -> None:
         """Find out why, end what is left of it, and say so."""
@@ -245,8 +303,9 @@ class SupervisordRuntime:
                     answer=answer,
                     listens=places,
                     last_exit=last_exit,
+                    wanted=track.wanted,
                     taken=not await free(track.spec.address, 0.0),
-                    tail=tail(self._layout.instance_log(track.id), secrets=track.spec.secrets),
+                    tail=tail(self.log_path(track.id), secrets=track.spec.secrets, since=track.log_start),
                 )
                 now = self._clock()
                 with self._watched.changes():
@@ -263,6 +322,7 @@ class SupervisordRuntime:
             await self._remove(instance)
             program = None
         try:
+            self._layout.found_address(instance).unlink(missing_ok=True)
             specs.write_spec(self._layout, instance, data)
             self._file(instance).parent.mkdir(parents=True, exist_ok=True)
             files.write_atomic(self._file(instance), text)

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from drafterd.domain.model import Instance, InstanceStatus, Problem
+from drafterd.domain.model import Address, Instance, InstanceStatus, Problem
 from drafterd.domain.names import InstanceId, parse_instance_id
 from drafterd.run.programs import Program, ProgramState
 from drafterd.run.spec import KnownSpec
@@ -27,6 +27,8 @@ class Verdict(StrEnum):
     """it gave no answer in time"""
     PORT_TAKEN = "port-taken"
     """somebody else answers on its port"""
+    BLOCKED = "blocked"
+    """it wants a port of its own, which somebody else has"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +37,10 @@ class Track:
 
     Attributes:
         spec: None for a program whose specification is lost.
+        found: Where it listens instead of the address it was given, or None.
+        note: What is to be said of that.
+        wanted: The port of its own that it could not get, beside the verdict that says so.
+        log_start: Where its log stood when we started it; 0 if that is not known.
         answered: The pid that answered a probe; another pid must answer anew.
         generation: Counts up when it is started or stopped: what was found out before is void.
         touched: When we last did something to it (loop time); an older look says nothing about it.
@@ -51,6 +57,10 @@ class Track:
     pid: int | None = None
     restarts: int = 0
     problem: Problem | None = None
+    found: Address | None = None
+    note: Problem | None = None
+    wanted: int | None = None
+    log_start: int = 0
     answered: int | None = None
     generation: int = 0
     touched: float = 0.0
@@ -69,29 +79,42 @@ class Track:
             draft=draft,
             release=release,
             status=self.status,
-            address=self.spec.address if self.spec else None,
+            address=self.found or (self.spec.address if self.spec else None),
             pid=self.pid,
             since=self.since,
             restarts=self.restarts,
-            problem=self.problem,
+            problem=self.problem or (self.note if self.status is InstanceStatus.READY else None),
         )
 
-    def begin(self, spec: KnownSpec, now: float) -> None:
+    def begin(self, spec: KnownSpec, now: float, *, log_start: int = 0) -> None:
         """It has just been started."""
+        self.log_start = log_start
         self.spec, self.problem, self.verdict, self.pid, self.answered = spec, None, None, None, None
-        self.restarts, self._started = 0, None
+        self.restarts, self._started, self.found, self.note, self.wanted = 0, None, None, None, None
         self._exits.clear()
         self._enter(InstanceStatus.STARTING, now)
 
-    def answer(self, pid: int | None, now: float) -> None:
-        """Its own process answered a probe."""
+    def answer(self, pid: int | None, now: float, *, found: Address | None = None, note: Problem | None = None) -> None:
+        """Its own process answered a probe; `found` tells where, if not at the address it was given."""
         self.pid = self.answered = pid
+        self.found, self.note = found, note
         self._enter(InstanceStatus.READY, now)
 
     def fail(self, problem: Problem, now: float) -> None:
         """It is given up, and nothing of it runs any more."""
         self.problem, self.verdict, self.pid, self.answered = problem, None, None, None
         self._enter(InstanceStatus.FAILED, now)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it may listen: the address it was given, and the one where it was found."""
+        given = (self.spec.address,) if self.spec else ()
+        return (*given, self.found) if self.found else given
+
+    def block(self, port: int) -> None:
+        """It is to be given up: somebody else has the port that it wants for itself."""
+        if self.verdict is None:
+            self.verdict, self.wanted = Verdict.BLOCKED, port
 
     def stopping(self, now: float) -> None:
         """It is being stopped."""

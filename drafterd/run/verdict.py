@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from drafterd.domain.model import Address, Mend, Problem
+from drafterd.run.elsewhere import taken_port
 from drafterd.run.probe import Answer
 from drafterd.run.track import LOOP_EXITS, LOOP_SECONDS, Verdict
 
@@ -21,6 +22,7 @@ class Facts:
         answer: What the last probe met.
         listens: Where its processes listen.
         last_exit: How its process last ended, or "".
+        wanted: The port of its own that it could not get, or None.
         taken: Whether somebody else holds its port once nothing of it runs any more.
         tail: The last lines of its log.
     """
@@ -30,6 +32,7 @@ class Facts:
     answer: Answer = Answer.REFUSED
     listens: frozenset[tuple[str, int]] = frozenset()
     last_exit: str = ""
+    wanted: int | None = None
     taken: bool = False
     tail: tuple[str, ...] = ()
 
@@ -37,10 +40,11 @@ class Facts:
 def problem(verdict: Verdict, facts: Facts, now: float) -> Problem:
     """What a person must know."""
     code, summary, hint, mend = _SAID[verdict](facts)
+    port = _wanted(facts) if code == _FIXED else None
     return Problem(
         code=code,
         summary=summary,
-        where=f"port {facts.address.port}",
+        where=f"port {port or facts.address.port}",
         hint=hint,
         mend=mend,
         since=now,
@@ -48,7 +52,30 @@ def problem(verdict: Verdict, facts: Facts, now: float) -> Problem:
     )
 
 
+_FIXED = "fixed-port-taken"
 _Words = tuple[str, str, str, Mend]
+
+
+def listens_elsewhere(given: Address, found: Address, now: float) -> Problem:
+    """What is said of a server that answers, but not where it was told to."""
+    right_port = found.port == given.port
+    there, wanted = (str(found), str(given)) if right_port else (str(found.port), str(given.port))
+    return Problem(
+        code="wrong-port",
+        summary=f"the server listens on {there}, was given {wanted}",
+        where=f"port {found.port}",
+        hint=f"visitors are led there; {_PORT_HINT}",
+        since=now,
+    )
+
+
+def _wanted(facts: Facts) -> int | None:
+    return facts.wanted or taken_port(facts.tail, facts.address)
+
+
+def _blocked(facts: Facts) -> _Words:
+    summary = f"the server wants port {_wanted(facts)} for itself, which is taken"
+    return _FIXED, summary, f"{_PORT_HINT} instead: it was given {facts.address.port}", Mend.DRAFT
 
 
 def _port_taken(facts: Facts) -> _Words:
@@ -59,6 +86,8 @@ def _port_taken(facts: Facts) -> _Words:
 def _exited(facts: Facts) -> _Words:
     if facts.taken:
         return _port_taken(facts)
+    if _wanted(facts):
+        return _blocked(facts)
     how = f" ({facts.last_exit})" if facts.last_exit else ""
     hint = "start it by hand with `npm start` and mend what the last lines of its log say"
     return "exited", f"the server ended by itself{how}", hint, Mend.DRAFT
@@ -80,6 +109,8 @@ def _late(facts: Facts) -> _Words:
     if facts.answer is Answer.SILENT:
         summary = f"the server listens, but gave no HTTP answer within {facts.seconds:g} seconds"
         return "never-answered", summary, "look at what it does before its first answer", Mend.DRAFT
+    if not facts.listens and _wanted(facts):
+        return _blocked(facts)
     summary = f"the server did not listen on any port within {facts.seconds:g} seconds"
     return "never-listened", summary, _PORT_HINT, Mend.DRAFT
 
@@ -101,4 +132,5 @@ _SAID: Mapping[Verdict, Callable[[Facts], _Words]] = {
     Verdict.CRASH_LOOP: _crash_loop,
     Verdict.LATE: _late,
     Verdict.PORT_TAKEN: _port_taken,
+    Verdict.BLOCKED: _blocked,
 }

@@ -12,6 +12,7 @@ from drafterd.domain.errors import BadName
 from drafterd.domain.model import Instance, InstanceStatus
 from drafterd.domain.names import InstanceId, parse_instance_id
 from drafterd.layout import Layout
+from drafterd.run import elsewhere
 from drafterd.run import spec as specs
 from drafterd.run.programs import Programs
 from drafterd.run.track import Track
@@ -52,7 +53,15 @@ class Watched:
         """Every known instance; at first those that have a specification on disk."""
         if self._tracks is None:
             found = specs.specs_on_disk(self._layout)
-            self._tracks = {spec.id: Track(id=spec.id, spec=spec, since=self._clock()) for spec in found.values()}
+            self._tracks = {
+                spec.id: Track(
+                    id=spec.id,
+                    spec=spec,
+                    since=self._clock(),
+                    found=elsewhere.remembered(self._layout.found_address(spec.id)),
+                )
+                for spec in found.values()
+            }
             self._show()
         return self._tracks
 

@@ -40,7 +40,10 @@ def with_server(script):
     return {**node_server(), "server.js": script}
 
 
-ON_ANOTHER_PORT = "require('http').createServer((q, r) => r.end('x')).listen(+process.env.PORT + 30, '127.0.0.1')"
+ON_OTHER_PORTS = (
+    "for (const more of [30, 31])"
+    " require('http').createServer((q, r) => r.end('x')).listen(+process.env.PORT + more, '127.0.0.1')"
+)
 
 CASES = {
     "empty": ({}, "empty-folder", None),
@@ -55,7 +58,7 @@ CASES = {
     "killed": (with_build("process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000)"), "build-killed", None),
     "silent": (with_server("setInterval(() => {}, 1000)"), "never-listened", None),
     "exits": (with_server("console.log('going'); process.exit(7)"), "exited", None),
-    "elsewhere": (with_server(ON_ANOTHER_PORT), "wrong-port", None),
+    "elsewhere": (with_server(ON_OTHER_PORTS), "wrong-port", None),
 }
 
 

@@ -33,6 +33,16 @@ def test_home_ports_count_up_and_are_kept_in_files(layout, first):
     assert (again.home(B), again.home(A)) == (homes[1], homes[0])
 
 
+def test_the_ports_of_other_drafts(layout, first):
+    leases = PortLeases(layout, first=first, last=first + 50)
+    home, one, two = leases.home(A), instance_id(A, release_id(1)), instance_id(A, release_id(2))
+    ports = {leases.lease(one, A), leases.lease(two, A)}
+    assert leases.others(A) == set()
+    assert leases.others(B) == {home, *ports}
+    leases.home(B)
+    assert leases.others(A) == {leases.home(B)}
+
+
 def test_an_instance_gets_the_home_port_and_a_switch_borrows_one(layout, first):
     leases = PortLeases(layout, first=first, last=first + 50)
     one, two = (instance_id(A, release_id(n)) for n in (1, 2))

@@ -13,7 +13,7 @@ from drafterd.build.repairs.variant import Remedy
 
 SIGN = re.compile(r"Failed to fetch .{1,80} from Google Fonts|fonts\.(?:googleapis|gstatic)\.com")
 _FILE = ".draft-fonts.cjs"
-_ADDRESS = re.compile(r"https://fonts\.googleapis\.com/css2?\?[\w:@.,;&=+%-]{1,2000}")
+_ADDRESS = re.compile(r"https://fonts\.googleapis\.com/css2?\?[\w:@.,;&=+%-]{1,2000}(?<!\.)")
 _ANSWERS = r"""
 const addresses = %s;
 // The visitor's own copy of the font where there is one, else the fallback that Next.js adds.

@@ -46,6 +46,7 @@ class World:
     layout: Layout
     supervisord: ManagedSupervisord
     start_timeout: float = 20.0
+    reserved: frozenset[int] = frozenset()
     changes: list[InstanceId] = field(default_factory=list)
     _running: asyncio.Task[None] | None = None
     _runtime: SupervisordRuntime | None = None
@@ -63,6 +64,7 @@ class World:
             wrap=lambda spec: spec.argv,
             start_timeout=self.start_timeout,
             on_change=self.changes.append,
+            reserved=lambda _draft: self.reserved,
         )
         self._running = asyncio.get_running_loop().create_task(self._runtime.run())
         return self._runtime

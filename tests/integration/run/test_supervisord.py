@@ -12,7 +12,7 @@ import pytest
 from drafterd.domain.model import InstanceStatus, Limits
 from drafterd.domain.names import InstanceId
 from drafterd.leases import is_free
-from tests.builders import eventually, free_port
+from tests.builders import eventually
 from tests.integration.run.conftest import SERVER, World, fetch
 
 READY, FAILED, STARTING = InstanceStatus.READY, InstanceStatus.FAILED, InstanceStatus.STARTING
@@ -82,20 +82,6 @@ async def test_limits_hold_in_the_program(world: World):
     await world.runtime.start(spec)
     await world.until(spec.id, READY)
     assert json.loads(show.read_text()) == [[200, 200], [0, 0]]
-
-
-async def test_a_server_on_another_port_is_given_up_and_ended(world: World):
-    world.start_timeout = 2.0
-    await world.begin()
-    other = free_port()
-    spec = world.spec(f"import os; os.environ['PORT']='{other}'\n" + SERVER, port=other + 1)
-    await world.runtime.start(spec)
-    problem = (await world.until(spec.id, FAILED)).problem
-    assert problem is not None
-    assert problem.code == "wrong-port"
-    assert problem.summary == f"the server listens on {other}, was given {other + 1}"
-    assert not world.marked(spec.id)
-    assert is_free(other)
 
 
 async def test_a_server_that_never_listens(world: World):

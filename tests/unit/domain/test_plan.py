@@ -28,6 +28,7 @@ NOW = 1000.0
 R1, R2 = release_id(1), release_id(2)
 I1, I2 = instance_id(HELLO, R1), instance_id(HELLO, R2)
 PROBLEM = Problem(code="never-listened", summary="it never listened")
+STARTING_2 = an_instance(2, InstanceStatus.STARTING)
 STALE = a_source(stamp="s2")
 """The source has changed since the fixes ran."""
 
@@ -42,6 +43,10 @@ SWITCHED = replace(
     routed=frozenset({Address("127.0.0.1", 3002)}),
 )
 """r2 is current and routed; r1's instance is still there."""
+
+TAKEN = Problem(code="fixed-port-taken", summary="it wants port 3001", where="port 3001")
+WANTING = replace(SWITCHING, instances=(an_instance(1), an_instance(2, InstanceStatus.FAILED, problem=TAKEN)))
+"""r2 wants the one port on which r1 listens."""
 
 REMOVED = Intent(goal=Goal.REMOVE, stamp="s1")
 PAUSED = Intent(goal=Goal.PAUSE)
@@ -281,6 +286,52 @@ CASES = {
     "a removal by the operator does not wait": (
         a_view(intent=REMOVED, releases=(a_release(1),)),
         (Discard(),),
+        None,
+    ),
+    # two releases that want one port
+    "an older release that has the port gives way": (WANTING, (Route(target=None),), None),
+    "it is stopped once no route names it": (
+        replace(WANTING, target=None, confirmed=None, routed=frozenset()),
+        (Stop(instance=I1),),
+        None,
+    ),
+    "then the newer one is started alone": (
+        replace(WANTING, target=None, routed=frozenset(), instances=WANTING.instances[1:]),
+        (Start(release=R2, alone=True),),
+        None,
+    ),
+    "the older one is not started beside the one that is proved alone": (
+        replace(WANTING, target=None, routed=frozenset(), alone=frozenset({I2}), instances=(STARTING_2,)),
+        (),
+        None,
+    ),
+    "beside any other it is": (
+        replace(WANTING, target=None, routed=frozenset(), instances=(STARTING_2,)),
+        (Start(release=R1),),
+        None,
+    ),
+    "the older one is started again when the newer one fails alone": (
+        replace(
+            WANTING,
+            target=None,
+            routed=frozenset(),
+            alone=frozenset({I2}),
+            instances=(an_instance(2, InstanceStatus.FAILED, problem=PROBLEM),),
+        ),
+        (Condemn(release=R2, problem=PROBLEM), Start(release=R1)),
+        None,
+    ),
+    "a port that a stranger has is the newer one's own fault": (
+        replace(
+            WANTING,
+            alone=frozenset({I2}),
+            instances=(
+                an_instance(1, address=Address("127.0.0.1", 3009)),
+                an_instance(2, InstanceStatus.FAILED, problem=TAKEN),
+            ),
+            target=Target(address=Address("127.0.0.1", 3009)),
+        ),
+        (Condemn(release=R2, problem=TAKEN),),
         None,
     ),
     "nothing is deleted while it runs": (

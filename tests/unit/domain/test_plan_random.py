@@ -58,8 +58,9 @@ RECIPE = Recipe(kind=Kind.NODE, why="test", start=("node",))
 KILL_CHANCE = 0.15
 STEPS = 60
 QUIET_STEPS = 80
-BAD_BUILD, BAD_START = 5, 7
-"""A content divisible by the one does not build, by the other does not start."""
+BAD_BUILD, BAD_START, OWN_PORT = 5, 7, 3
+"""A content divisible by the first does not build, by the second does not start, by the third listens on
+a port of its own, the same for all of the draft."""
 
 
 class Killed(Exception):
@@ -99,6 +100,7 @@ class World:
         self.confirmed = {}  # the proxy's table: survives the daemon
         self.asked = {}  # the daemon's memory
         self.left = {}
+        self.alone = set()
         self.started_at = self.now
         self.states = {}
         self.quiet = False
@@ -137,6 +139,7 @@ class World:
             },
             target=self.asked.get(draft.name),
             confirmed=self.confirmed.get(draft.name),
+            alone=frozenset(self.alone),
         )
 
     def routed(self):
@@ -190,7 +193,9 @@ class World:
     def start(self, draft, action):
         instance = instance_id(draft.name, action.release)
         known = draft.instances.get(instance)
-        if known and known.status is not InstanceStatus.STOPPED:
+        if action.alone:
+            self.alone.add(instance)
+        if known and known.status not in (InstanceStatus.STOPPED, InstanceStatus.FAILED):
             return
         try:
             port = self.leases.get(instance) or ports.pick(
@@ -215,6 +220,7 @@ class World:
             del draft.instances[action.instance]
             self.left.pop(instance.address, None)
         self.leases.pop(action.instance, None)
+        self.alone.discard(action.instance)
 
     def condemn(self, draft, action):
         draft.bad[action.release] = action.problem
@@ -227,7 +233,8 @@ class World:
         asked = self.asked.get(draft.name)
         if action.target is None and asked is not None and draft.intent.goal is Goal.RUN:
             answering = {i.address for i in draft.instances.values() if i.status is InstanceStatus.READY}
-            assert draft.presence is Presence.GONE or asked.address not in answering  # 1
+            gives_way = planner.gives_way(self.view(draft)) is not None
+            assert gives_way or draft.presence is Presence.GONE or asked.address not in answering  # 1
         self.asked[draft.name] = action.target
 
     def prune(self, draft, action):
@@ -264,6 +271,7 @@ class World:
         self.started_at = self.now
         self.asked = dict(self.confirmed)
         self.left = {}
+        self.alone = set()
         for draft in self.drafts.values():
             self.end(draft, BuildStatus.INTERRUPTED, only=(BuildStatus.RUNNING,))
 
@@ -316,11 +324,22 @@ class World:
                 continue
             release = next((one for one in draft.releases if one.id == instance.release), None)
             good = release is None or int(release.key[1:]) % BAD_START != 0
-            status = InstanceStatus.READY if good else InstanceStatus.FAILED
             problem = None if good else Problem(code="never-listened", summary="never listened")
-            draft.instances[name] = replace(instance, status=status, since=self.now, problem=problem)
+            address = self.where(draft, release, instance)
+            if good and any(other.address == address for other in draft.instances.values() if other is not instance):
+                good, address = False, instance.address
+                problem = Problem(code="fixed-port-taken", summary="taken", where=f"port {own_port(draft)}")
+            status = InstanceStatus.READY if good else InstanceStatus.FAILED
+            draft.instances[name] = replace(
+                instance, status=status, since=self.now, problem=problem, address=address if good else instance.address
+            )
             if good:
                 draft.proved.add(instance.release)
+
+    def where(self, draft, release, instance):
+        """Where a server listens: at the address it is given, or not."""
+        own = release is not None and int(release.key[1:]) % OWN_PORT == 0
+        return Address("127.0.0.1", own_port(draft)) if own else instance.address
 
     # What people and fate do
 
@@ -396,6 +415,10 @@ class World:
         old = self.states.get(draft.name, new)
         assert new is old or new in LEGAL_EDGES[old]
         self.states[draft.name] = new
+
+
+def own_port(draft):
+    return 9000 + DRAFTS.index(draft.name)
 
 
 EVENTS = sorted(name.removeprefix("event_") for name in vars(World) if name.startswith("event_"))
@@ -488,6 +511,7 @@ def promote_at_once(view, now, rules):
         ("_stop", without_route_guard),  # 2
         ("_prove", promote_at_once),  # 7
         ("blocking_problem", lambda view: None),  # 5
+        ("wants_to_be_alone", lambda view, instance: False),  # 1: a newer release on a port of its own
     ],
 )
 def test_the_checks_can_fail(monkeypatch, rule, replacement):

@@ -15,6 +15,7 @@ from tests.builders import a_build, a_live_view, a_record, a_release, a_source, 
 RULES = Rules()
 PROBLEM = Problem(code="build-failed", summary="it does not build")
 UNSETTLED = a_source(stamp="s2", settled=False)
+TAKEN = Problem(code="fixed-port-taken", summary="it wants port 4321", where="port 4321")
 FAILED = a_build(2, "k2", BuildStatus.FAILED, problem=PROBLEM)
 
 CASES = {
@@ -27,6 +28,29 @@ CASES = {
     "starting": (
         a_view(releases=(a_release(1),), instances=(an_instance(1, InstanceStatus.STARTING),)),
         State.STARTING,
+        Work.STARTING,
+    ),
+    "its own port was taken, to be tried alone": (
+        a_view(releases=(a_release(1),), instances=(an_instance(1, InstanceStatus.FAILED, problem=TAKEN),)),
+        State.STARTING,
+        Work.STARTING,
+    ),
+    "its own port was taken when it was alone": (
+        a_view(
+            releases=(a_release(1),),
+            instances=(an_instance(1, InstanceStatus.FAILED, problem=TAKEN),),
+            alone=frozenset({an_instance(1).id}),
+        ),
+        State.FAILED,
+        Work.NONE,
+    ),
+    "ready, and its update is to be tried alone": (
+        a_live_view(
+            key="k2",
+            releases=(a_release(1), a_release(2, "k2")),
+            instances=(an_instance(1), an_instance(2, InstanceStatus.FAILED, problem=TAKEN)),
+        ),
+        State.READY,
         Work.STARTING,
     ),
     "answers, not current yet": (

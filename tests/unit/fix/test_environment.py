@@ -77,6 +77,45 @@ def test_what_steers_our_tools_is_left_out(tmp_path):
     assert got["OK"] == "x"
 
 
+OWN = [
+    ("http://localhost:3000", ""),
+    ("http://localhost:3000/", "/"),
+    ("http://127.0.0.1:3000/api?x", "/api?x"),
+    ("https://localhost:3010/api", "/api"),
+    ("http://localhost:4321/api", "/api"),
+    ("http://localhost:4444", ""),
+    ("http://localhost:${PORT}/api", "/api"),
+]
+OTHERS = [
+    "http://localhost:11434/v1",
+    "http://localhost:30000",
+    "http://localhost:3000.example",
+    "http://localhost",
+    "postgresql://localhost:3000/db",
+    "see http://localhost:3000",
+    "http://localhost:3000,http://localhost:5173",
+]
+APP = {"package.json": json.dumps({"dependencies": {"next": "16"}, "scripts": {"dev": "next dev -p 4444"}})}
+
+
+@pytest.mark.parametrize(("value", "tail"), OWN)
+def test_an_address_of_the_draft_run_by_hand_becomes_the_one_that_people_use(tmp_path, value, tail):
+    files = {**APP, ".env": f"PORT=4321\nNEXT_PUBLIC_API={value.replace('${PORT}', '3010')}\n"}
+    assert values(tmp_path / "path", files)["NEXT_PUBLIC_API"] == f"http://localhost:8080/api/draft/d{tail}"
+    assert values(tmp_path / "host", files, HOST)["NEXT_PUBLIC_API"] == f"http://d.localhost:8080{tail}"
+
+
+@pytest.mark.parametrize("value", OTHERS)
+def test_another_address_stays(tmp_path, value):
+    assert values(tmp_path, {**APP, ".env": f"A={value}\n"})["A"] == value
+
+
+def test_the_usual_port_is_another_servers_for_an_app_of_vite(tmp_path):
+    manifest = {"package.json": json.dumps({"dependencies": {"vite": "7"}})}
+    got = values(tmp_path, {**manifest, ".env": "VITE_API=http://localhost:3000/api\n"})
+    assert got["VITE_API"] == "http://localhost:3000/api"
+
+
 def test_a_link_is_no_env_file(tmp_path):
     root = folder(tmp_path / "d", {"x": ""})
     (root / ".env").symlink_to(folder(tmp_path / "o", {"e": "A=1"}) / "e")

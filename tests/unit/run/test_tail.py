@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from drafterd.run.tail import tail
+from drafterd.run.tail import length, tail
 
 
 def test_the_last_lines_without_control_characters(tmp_path: Path):
@@ -38,3 +38,15 @@ def test_no_log_and_no_link(tmp_path: Path):
     (tmp_path / "secret").write_text("secret\n")
     (tmp_path / "log").symlink_to(tmp_path / "secret")
     assert tail(tmp_path / "log") == ()
+
+
+def test_what_an_earlier_start_printed_is_left_out(tmp_path: Path):
+    log = tmp_path / "log"
+    assert length(log) == 0
+    log.write_text("before\n")
+    start = length(log)
+    log.write_text("before\nafter\n")
+    assert tail(log, since=start) == ("after",)
+    assert tail(log, since=start + 100) == ("before", "after")
+    log.write_text("anew\n")
+    assert tail(log, since=start) == ("anew",)

@@ -107,3 +107,35 @@ def test_a_stop_forgets_the_exits_before_it():
     track.see(running(pid=50, at=201), 201.0)
     assert track.status is InstanceStatus.STARTING
     assert track.verdict is None
+
+
+def test_a_server_that_was_found_elsewhere_keeps_its_place_over_a_crash():
+    track = started()
+    found = Address("::1", 4321)
+    note = Problem(code="wrong-port", summary="it listens on 4321")
+    track.see(running(), 101.0)
+    track.answer(7, 102.0, found=found, note=note)
+    assert (track.instance().address, track.instance().problem) == (found, note)
+    assert track.addresses == (SPEC.address, found)
+    track.see(running(pid=8, at=110), 110.0)
+    assert (track.status, track.instance().address, track.instance().problem) == (InstanceStatus.STARTING, found, None)
+    track.answer(8, 111.0)
+    assert (track.instance().address, track.instance().problem) == (SPEC.address, None)
+
+
+def test_a_new_start_forgets_where_it_was_found():
+    track = started()
+    track.answer(7, 102.0, found=Address("::1", 4321))
+    track.block(4321)
+    track.begin(SPEC, 103.0)
+    assert (track.found, track.wanted, track.verdict) == (None, None, None)
+
+
+def test_the_first_verdict_stays():
+    track = started()
+    track.block(4321)
+    assert (track.verdict, track.wanted) == (Verdict.BLOCKED, 4321)
+    track = started()
+    track.verdict = Verdict.EXITED
+    track.block(4321)
+    assert (track.verdict, track.wanted) == (Verdict.EXITED, None)

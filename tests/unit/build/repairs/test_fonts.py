@@ -19,6 +19,10 @@ NEXT_14 = f"""request to {ADDRESS} failed, reason: getaddrinfo ENOTFOUND fonts.g
 Retrying 1/3...
 Failed to fetch `Roboto Mono` from Google Fonts.
 """
+TURBOPACK_15 = f"""Error while requesting resource
+There was an issue establishing a connection while requesting {ADDRESS}.
+Failed to fetch `Roboto Mono` from Google Fonts.
+"""
 NEXT_15 = "[Error: getaddrinfo ENOTFOUND fonts.googleapis.com]\nFailed to fetch `Inter` from Google Fonts.\n"
 
 
@@ -35,7 +39,9 @@ def answers(found, *addresses):
     return json.loads(said.stdout)
 
 
-@pytest.mark.parametrize(("said", "listed"), [(NEXT_16, [ADDRESS]), (NEXT_14, [ADDRESS]), (NEXT_15, [])])
+@pytest.mark.parametrize(
+    ("said", "listed"), [(NEXT_16, [ADDRESS]), (TURBOPACK_15, [ADDRESS]), (NEXT_14, [ADDRESS]), (NEXT_15, [])]
+)
 def test_every_address_has_an_answer(tmp_path, said, listed):
     found = ladder.next_step(situation(tmp_path, said), [])
     assert found is not None
