@@ -32,7 +32,7 @@ def hidden(port, **options):
 async def told(server, draft):
     """Whether its problem is said: a daemon that starts anew takes a routed draft for ready before it has looked."""
     report = await server.draft(draft)
-    return report["state"] == "ready" and (report["problem"] or {}).get("code") == "wrong-port"
+    return report.get("state") == "ready" and (report["problem"] or {}).get("code") == "wrong-port"
 
 
 async def test_a_port_in_the_source_follows(server):
@@ -83,7 +83,7 @@ async def test_a_change_that_does_not_run_gives_the_port_back_to_the_old_one(ser
 
     async def told():
         report = await server.draft("steady")
-        return report["state"] == "ready" and len(report["releases"]) == 2 and report["work"] == "none"
+        return report.get("state") == "ready" and len(report["releases"]) == 2 and report["work"] == "none"
 
     await eventually(told, within=60, every=0.2)
     report = await server.draft("steady")
