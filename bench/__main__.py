@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 BENCHES: Mapping[str, str] = {
     "first-drop": "bench.first_drop",
+    "builds": "bench.builds",
+    "burst": "bench.burst",
     "routes": "bench.routes",
     "idle": "bench.idle",
     "fix": "bench.fix",

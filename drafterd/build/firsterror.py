@@ -62,7 +62,11 @@ def _npm_error(lines: Sequence[str]) -> str:
     """What npm says, in one line: its code and the first sentence that is none of its fields."""
     said = [_NPM_ERROR.sub("", line) for line in lines if _NPM_ERROR.match(line)]
     code = next((line.removeprefix("code ") for line in said if line.startswith("code ")), "")
-    sentence = next((line for line in said if not _NPM_NOISE.match(line)), "").removeprefix(code).strip()
+    telling = [line for line in said if not _NPM_NOISE.match(line)]
+    if code.isdigit():  # a script of a package failed: what it said is what is wrong
+        code = ""
+        telling.sort(key=lambda line: not any(sign.search(line) for sign in _ERRORS))
+    sentence = next(iter(telling), "").removeprefix(code).strip()
     return ": ".join(part for part in (code, sentence) if part)[:_SUMMARY]
 
 

@@ -166,3 +166,15 @@ def test_every_package_manager_says_it_in_its_own_words(line, code, mend):
     assert (problem.code, problem.mend) == (code, mend)
     assert problem.summary == line.strip()
     assert (problem.retry_at is None) == (mend is Mend.DRAFT)
+
+
+def test_a_script_of_a_package_that_fails_says_what_it_said():
+    text = """npm error code 1
+npm error path /state/drafts/x/builds/1/src
+npm error command failed
+npm error command sh -c prisma generate
+npm error Prisma schema loaded from prisma/schema.prisma
+npm error Error: request to https://binaries.prisma.sh/all_commits/x failed, reason: getaddrinfo ENOTFOUND"""
+    problem = _problem("install", text)
+    assert problem.summary.startswith("Error: request to https://binaries.prisma.sh/")
+    assert (problem.code, problem.mend) == ("unreachable-host", Mend.MACHINE)
