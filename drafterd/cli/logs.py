@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.client import HTTPResponse
 from typing import Annotated, Any
@@ -21,11 +21,18 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )
 _MAX_LINE = 65_536
+_AROUND = 10
+"""Lines before and after an error."""
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C or the build ends.")]
 OfBuild = Annotated[bool, typer.Option("--build", help="The log of a build: of build N, else of the newest.")]
 Number = Annotated[int | None, typer.Argument(metavar="[N]", min=1, help="With --build: which.", show_default=False)]
-Errors = Annotated[bool, typer.Option("--errors", help="Only lines that tell of errors.")]
+Errors = Annotated[
+    bool,
+    typer.Option(
+        "--errors", help="Of a failed build the first error and the 20 lines around it; else lines that tell of errors."
+    ),
+]
 
 
 @asking
@@ -49,13 +56,28 @@ def logs(
     if build is None and (of_build or found["instance"] is None):
         build = _newest(found, asked=of_build)
     lines = _build_lines(client, draft, build, follow=follow) if build else _program_lines(client, draft, follow=follow)
-    for line in map(output.clean, lines):
-        if errors and not _ERROR.search(line):
-            continue
+    plain: Iterator[str] = map(output.clean, lines)
+    if errors:
+        problem = client.get(draft_path(draft, "builds", build))["problem"] if build and not follow else None
+        plain = _around(problem, list(plain)) if problem else filter(_ERROR.search, plain)
+    for line in plain:
         if as_json:
             output.write_json({"draft": draft, "build": build, "line": line}, line=True)
         else:
             output.write(line)
+
+
+def _around(problem: Mapping[str, Any], lines: list[str]) -> Iterator[str]:
+    """The first error of a failed build, with what was printed before and after it."""
+    where = f" ({output.clean(problem['where'])})" if problem["where"] else ""
+    output.say(f"{output.clean(problem['summary'])}{where}")
+    summary = output.clean(problem["summary"]).strip()
+    found = next((number for number, line in enumerate(lines) if summary in line), None)
+    if found is None:
+        yield from filter(_ERROR.search, lines)
+        return
+    for number in range(max(0, found - _AROUND), min(len(lines), found + _AROUND + 1)):
+        yield f"{'>' if number == found else ' '} {lines[number]}"
 
 
 def _newest(draft: dict[str, Any], *, asked: bool) -> int:

@@ -164,6 +164,14 @@ async def test_logs_of_builds(world):
     assert (await call(world, "logs", "hello", "--build")).stdout == "== build\nError: boom\nfine\n"
     assert (await call(world, "logs", "hello", "--build", "1")).stdout == "old\n"
     assert (await call(world, "logs", "hello", "--build", "--errors")).stdout == "Error: boom\n"
+    problem = Problem(code="build-failed", summary="Error: boom", where="app/page.jsx:3:1")
+    put_live(world, builds=(a_build(2, status=BuildStatus.FAILED, problem=problem), a_build(1)), instances=())
+    many = "".join(f"line {number}\n" for number in range(40))
+    (world.state / "hello-2.log").write_text(f"{many}Error: boom\n{many}")
+    failed = await call(world, "logs", "hello", "--build", "--errors")
+    assert "Error: boom (app/page.jsx:3:1)" in failed.stderr
+    assert failed.stdout.splitlines()[9:12] == ["  line 39", "> Error: boom", "  line 0"]
+    assert len(failed.stdout.splitlines()) == 21
     lines = (await call(world, "logs", "hello", "--build", "1", "--json")).stdout.splitlines()
     assert [json.loads(line) for line in lines] == [{"draft": "hello", "build": 1, "line": "old"}]
 
