@@ -98,7 +98,8 @@ async def test_the_other_loopback_is_reached(server):
         except OSError:
             pytest.skip("this machine has no IPv6 loopback")
     server.drop("six", hidden("+process.env.PORT", host="'::1'"))
-    report = await server.until("six", "ready")
+    await eventually(lambda: told(server, "six"), within=60)
+    report = await server.draft("six")
     assert "[::1]" in report["problem"]["summary"]
     assert (await server.visit("/api/draft/six/x"))[:2] == (200, "hello /x")
 
