@@ -1,20 +1,22 @@
 """Why a build failed, as data: from the output of a step to a `Problem`.
 
-The classes are a table, tried in order; the first that matches says code, hint and who can mend it.
+The classes are a table (`failure_classes`): the first that matches says code, hint and who can mend it.
 """
 
 import errno
+import itertools
 import re
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from drafterd.build.failure_classes import CLASSES, FULL_HINT
 from drafterd.build.firsterror import first_error
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.interfaces import Outcome
-from drafterd.domain.model import Mend, Problem
+from drafterd.domain.model import Build, Mend, Problem
 
 TAIL = 40
 """Lines of the log that a problem carries."""
@@ -71,122 +73,7 @@ def failed(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Class:
-    """One class of failure: what its output says, and what to tell."""
-
-    code: str
-    sign: re.Pattern[str]
-    hint: str
-    mend: Mend = Mend.DRAFT
-    retried: bool = False
-
-
-_FULL_HINT = "free space where drafterd keeps its state; the build is tried again by itself"
-
-_INSTALL = (
-    _Class(
-        "npm-network",
-        re.compile(
-            r"^npm error (?:code|errno) "
-            r"(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|E5\d\d)"
-        ),
-        "the package registry cannot be reached from this machine; the build is tried again by itself",
-        Mend.MACHINE,
-        retried=True,
-    ),
-    _Class(
-        "npm-network",
-        re.compile(r"^npm error code (?:SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT)"),
-        "the registry's certificate is not trusted: set NODE_EXTRA_CA_CERTS, or `cafile` in npm's global configuration",
-        Mend.MACHINE,
-        retried=True,
-    ),
-    _Class(
-        "npm-network",
-        re.compile(
-            r"ERR_PNPM_META_FETCH_FAIL"
-            r"|^\s*(?:error |ERR_PNPM_\w+ |\u27a4 YN0001: |RequestError: ).{0,500}"
-            r"\b(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKETTIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH)\b"
-            r"|^error: (?:DNSResolveFailed|ConnectionRefused|ConnectionClosed|Timeout|FailedToOpenSocket)\w* downloading"
-        ),
-        "the package registry cannot be reached from this machine; the build is tried again by itself",
-        Mend.MACHINE,
-        retried=True,
-    ),
-    _Class(
-        "install-failed",
-        re.compile(
-            r"ERR_PNPM_(?:FETCH_404|NO_MATCHING_VERSION|NO_VERSIONS)|^error Couldn't find (?:package|any versions)"
-            r"|\bYN0035\b.*\b404\b|\bYN0082\b|^error: (?:GET .* - 404|No version matching)"
-        ),
-        "package.json names a package or a version that does not exist: correct it",
-    ),
-    _Class(
-        "install-failed",
-        re.compile(r"ERR_PNPM_(?:WORKSPACE_PKG_NOT_FOUND|CATALOG_ENTRY_NOT_FOUND)\w*"),
-        "package.json takes packages from a workspace that is not here: write versions, or drop the whole workspace",
-    ),
-    _Class(
-        "install-failed", re.compile(r"^npm error code ERESOLVE"), "two packages want different versions of a third"
-    ),
-    _Class(
-        "install-failed",
-        re.compile(r"^npm error code (?:E404|ETARGET|EINVALIDTAGNAME)"),
-        "package.json names a package or a version that does not exist: correct it",
-    ),
-    _Class(
-        "install-failed",
-        re.compile(r"^npm error code EUNSUPPORTEDPROTOCOL"),
-        "package.json uses `workspace:` or `catalog:`, which npm does not know: write versions",
-    ),
-    _Class("install-failed", re.compile(r"^npm error code EBADENGINE"), "the draft asks for another version of Node"),
-    _Class(
-        "install-failed",
-        re.compile(r"^npm error code E40[13]"),
-        "the registry refuses one of the packages: use public ones",
-    ),
-)
-
-_ENGINES = _Class(
-    "unreachable-host",
-    re.compile(r"binaries\.prisma\.sh|Failed to fetch (?:the )?(?:sha256|engine)|fetch .*prisma.*engine.*ENOTFOUND"),
-    "Prisma's engines come from binaries.prisma.sh, which this machine must reach; the build is tried again by itself",
-    Mend.MACHINE,
-    retried=True,
-)
-
-_BUILD = (
-    _Class(
-        "build-failed",
-        re.compile(r"JavaScript heap out of memory"),
-        "Node ran out of memory: make the build smaller, or give the machine more memory",
-        Mend.MACHINE,
-    ),
-    _ENGINES,
-    _Class(
-        "unreachable-host",
-        re.compile(r"Failed to fetch .{1,80} from Google Fonts|getaddrinfo \w+ fonts\.(?:googleapis|gstatic)\.com"),
-        "the host of the fonts cannot be reached from this machine: let it be, or use next/font/local",
-        Mend.MACHINE,
-    ),
-    _Class(
-        "missing-variables",
-        re.compile(
-            r"Invalid environment variables|(?:supabaseUrl|supabaseKey|apiKey) is required"
-            r"|\b[Ee]nv(?:ironment)? [Vv]ariables?:? .{0,80}(?:is |are )?(?:missing|not set|required|not defined|undefined)"
-            r"|(?:[Mm]issing|MISSING)(?: required)? (?:env(?:ironment)?\b|API key|publishableKey)"
-            r"|Your project's URL and (?:API )?[Kk]ey are required"
-        ),
-        "give the variables that the build asks for: in the draft's .env.local, or in drafterd's configuration (`env`)",
-        Mend.CONFIG,
-    ),
-)
-
-_DISK = _Class("disk-full", re.compile(r"\bENOSPC\b|No space left on device"), _FULL_HINT, Mend.MACHINE, retried=True)
 _KILLED = re.compile(r"signal: SIGKILL|\bKilled\b")
-
-_CLASSES = {"install": (_DISK, _ENGINES, *_INSTALL), "build": (_DISK, *_BUILD)}
 
 
 def of_step(
@@ -211,7 +98,7 @@ def of_step(
     if outcome.timed_out:
         return _timed_out(step, outcome, shown)
     summary, where = first_error(shown, step)
-    found = next((kind for kind in _CLASSES.get(step, ()) if any(kind.sign.search(line) for line in shown)), None)
+    found = next((kind for kind in CLASSES.get(step, ()) if any(kind.sign.search(line) for line in shown)), None)
     if found is None and (ended_by := _signal(outcome, shown)):
         return failed(
             "build-killed",
@@ -268,7 +155,7 @@ def of_system(error: OSError, step: str, *, now: float, retry: float) -> BuildFa
             "disk-full",
             "there is no space left on the disk",
             step=step,
-            hint=_FULL_HINT,
+            hint=FULL_HINT,
             mend=Mend.MACHINE,
             retry_at=now + retry,
         )
@@ -280,3 +167,21 @@ def of_system(error: OSError, step: str, *, now: float, retry: float) -> BuildFa
         mend=Mend.MACHINE,
         retry_at=now + retry,
     )
+
+
+def backed_off(ended: Build, earlier: Sequence[Build], *, longest: float = 3600.0) -> Build:
+    """A build that is to be tried again, later each time it fails for the same reason.
+
+    Args:
+        earlier: The draft's builds, the newest first.
+        longest: Seconds; no wait is longer.
+    """
+    problem = ended.problem
+    if problem is None or problem.retry_at is None or ended.finished is None:
+        return ended
+    same = itertools.takewhile(
+        lambda build: build.key == ended.key and build.problem is not None and build.problem.code == problem.code,
+        (build for build in earlier if build.number < ended.number),
+    )
+    wait = min(longest, (problem.retry_at - ended.finished) * 2 ** min(len(list(same)), 10))
+    return replace(ended, problem=replace(problem, retry_at=ended.finished + wait))

@@ -16,18 +16,20 @@ _NPM_NOISE = re.compile(r"^(?:code|errno|syscall|path|command|Lifecycle script|A
 _CROSS = "[\u2a2f\u2716\u00d7\u2717\u2718]"
 
 _ERRORS = (
+    re.compile(r"JavaScript heap out of memory|\bERR_WORKER_OUT_OF_MEMORY\b"),
     re.compile(r"^\W{0,10}ERR_PNPM_(?!RECURSIVE|LIFECYCLE)\w"),
     re.compile(r"\bYN00(?!00|0[17])\d\d: "),
     re.compile(r"\berror TS\d+:"),
     re.compile(r"^\s*Type error: "),
     re.compile(r"Module not found: "),
+    re.compile(r"\[[A-Z]+_[A-Z_]+\] \S"),
     re.compile(r"\b(?:Syntax|Reference|Type|Range)Error\b"),
     re.compile(rf"^\s*(?:{_CROSS} )?(?:Uncaught )?\[?[\w.]*Error\]?(?: \[\w+\])?: (?!.*build failed with)"),
 )
 """Signs that name the fault itself, the telling ones first."""
 
 _VAGUE = (
-    re.compile(rf"^\s*{_CROSS} \S"),
+    re.compile(rf"^\s*{_CROSS} (?!Build failed in )\S"),
     re.compile(r"\bError occurred prerendering page\b|\bFailed to (?:collect|compile|fetch)\b"),
     re.compile(r"\berror\b(?!.*build failed with)", re.IGNORECASE),
     re.compile(r"\bnot found\b|\bfailed\b", re.IGNORECASE),

@@ -11,7 +11,8 @@ from drafterd.build import environment, excerpt, failure, notice, release
 from drafterd.build.commands import BUILD, SOURCE, Tools
 from drafterd.build.failure import BuildFailed
 from drafterd.build.log import BuildLog, Mask
-from drafterd.build.steps import INSTALL, PACK, SNAPSHOT, Steps, in_thread
+from drafterd.build.steps import INSTALL, PACK, SNAPSHOT, Steps
+from drafterd.build.threads import in_thread
 from drafterd.domain.errors import DrafterdError, Superseded
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
 from drafterd.domain.repair import Repair

@@ -23,7 +23,8 @@ from drafterd.build.dependency_store import DependencyStore
 from drafterd.build.fetch import Shelf
 from drafterd.build.job import Job
 from drafterd.build.settings import BuildSettings
-from drafterd.build.steps import SNAPSHOT, in_thread
+from drafterd.build.steps import SNAPSHOT
+from drafterd.build.threads import in_thread
 from drafterd.domain.capacity import held_back
 from drafterd.domain.errors import Busy, DrafterdError
 from drafterd.domain.interfaces import Ledger, Sandbox
@@ -290,7 +291,7 @@ class BuildQueue:
             _log.exception("build.crashed", draft=draft, build=active.build.number)
             ended = replace(active.build, status=BuildStatus.FAILED, finished=self._clock(), problem=_INTERNAL)
         self._releases.pop(draft, None)
-        self._set(active, self._counted(ended))
+        self._set(active, self._counted(failure.backed_off(ended, self.builds(draft))))
         self._ledger.record_event(draft, "built", {"build": ended.number, "status": ended.status.value})
         await job.clean()
 

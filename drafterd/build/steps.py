@@ -1,26 +1,20 @@
 """The four steps of a build: snapshot, install, build, pack."""
 
-import asyncio
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
-import psutil
-
-from drafterd import files, tree
+from drafterd import tree
 from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
 from drafterd.build.commands import BUILD, Commands, Tools
 from drafterd.build.dependency_key import dependency_key
-from drafterd.build.firsterror import first_error
 from drafterd.build.foreign import NODE_MODULES, inside, is_plain
 from drafterd.build.log import BuildLog
+from drafterd.build.mending import MISSING_MANAGER, Mending
 from drafterd.build.pack import pack
-from drafterd.build.repairs import ladder, variables
+from drafterd.build.repairs import variables
 from drafterd.build.repairs.proposals import proposals
-from drafterd.build.repairs.situation import Situation
-from drafterd.build.repairs.variant import Remedy, Variant
+from drafterd.build.threads import in_thread
 from drafterd.domain.errors import BadDraft, Superseded
 from drafterd.domain.interfaces import Outcome
 from drafterd.domain.model import BuildOrder, Kind, Release
@@ -28,41 +22,11 @@ from drafterd.domain.names import release_id
 from drafterd.domain.outputs import made_folders
 from drafterd.domain.repair import Repair
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
 SNAPSHOT, INSTALL, PACK = "snapshot", "install", "pack"
 
 _NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
-_MISSING = "manager-missing"
-_READ_MAX = 10_000_000
 _SHOWN = (".next/static", ".next/server/app", ".next/server/pages")
 """What visitors get of a Next.js build, among what only the server reads."""
-
-
-async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call in a thread and wait for its end even when cancelled: what it works on must not vanish."""
-    work = asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        if not work.cancelled():
-            work.exception()  # taken notice of: the cancellation is what counts
-        raise
-
-
-@dataclass(frozen=True, slots=True)
-class _Undo:
-    """What takes the last repair back, should the step fail with the same error again.
-
-    Attributes:
-        contents: The files that it changed, as they were; None: they were not there.
-    """
-
-    error: tuple[str, str]
-    variant: Variant
-    contents: Mapping[str, bytes | None]
 
 
 class Steps:
@@ -89,10 +53,8 @@ class Steps:
         self._log = log
         self._commands = Commands(tools, order, number, log, deadline=deadline)
         self.scratch, self._source = self._commands.scratch, self._commands.source
-        self._on_repair = on_repair
-        self._equipped = self._cached = False
-        self._undo: _Undo | None = None
-        self._repairs: tuple[Repair, ...] = ()
+        self._mending = Mending(tools, order, self._commands, log, on_repair)
+        self._equipped = False
 
     async def snapshot(self) -> None:
         """Copy the source. Raises `Superseded` when it is no longer what was asked for."""
@@ -131,15 +93,16 @@ class Steps:
         while True:
             locked = self._commands.variant.locked and any(is_plain(self._source / name) for name in manager.locks)
             outcome = await self._installed(manager.install(locked=locked), locked=locked, clean=clean)
-            if outcome.ok or await self._repaired(INSTALL, outcome) is None:
+            if outcome.ok or await self._mending.again(INSTALL, outcome) is None:
                 break
         self._check(INSTALL, outcome)
 
     async def _installed(self, words: tuple[str, ...], *, locked: bool, clean: bool) -> Outcome:
         """One try of an install, shared with the builds that would install the same."""
         store, key = self._tools.store, await in_thread(self._dependency_key, words)
+        given = environment.drafts_own(self._commands.variant.placeholders)
         if key is None:
-            return await self._commands.manager(INSTALL, words, {})
+            return await self._commands.manager(INSTALL, words, given)
         # What no lock names is resolved anew from time to time.
         oldest = 0.0 if locked else self._tools.clock() - self._tools.settings.dependencies_age
         linked = not self._order.recipe.start  # else its packages go on living in the release
@@ -147,7 +110,7 @@ class Steps:
             if not clean and await in_thread(store.restore, key, self._source, linked=linked, not_before=oldest):
                 self._log.note("with the packages that an earlier build installed")
                 return Outcome(code=0)
-            outcome = await self._commands.manager(INSTALL, words, {})
+            outcome = await self._commands.manager(INSTALL, words, given)
             if outcome.ok:
                 await in_thread(
                     store.keep, key, self._source, scratch=self.scratch, linked=linked, replace=clean or not locked
@@ -173,15 +136,15 @@ class Steps:
         """Run the build script with the draft's variables; what fails and can be repaired is tried again."""
         kept = self._tools.layout.next_cache(self._order.draft)
         if self._order.recipe.kind in _NEXT and not clean and await in_thread(nextcache.restore, kept, self._source):
-            self._cached = True
+            self._mending.cached = True
             self._log.note("with .next/cache of the last good build")
         await self._equip(BUILD)
         while True:
             await self._before_build()
-            own = environment.drafts_own({**self._commands.variant.placeholders, **self._order.environment})
+            own = self._own_variables()
             words = (*map(self._commands.based, self._order.recipe.build_arguments), *self._commands.variant.arguments)
             outcome = await self._commands.manager(BUILD, self._commands.crew.manager.run("build", words), own)
-            if outcome.ok or (remedy := await self._repaired(BUILD, outcome)) is None:
+            if outcome.ok or (remedy := await self._mending.again(BUILD, outcome)) is None:
                 break
             if remedy.reinstall:
                 await self.install()
@@ -190,10 +153,14 @@ class Steps:
         if self._order.recipe.kind in _NEXT:
             await in_thread(nextcache.keep, kept, self._source, size_max=self._tools.settings.next_cache_max)
 
+    def _own_variables(self) -> dict[str, str]:
+        """The draft's variables, and what stands in for those that nobody gave."""
+        return environment.drafts_own({**self._commands.variant.placeholders, **self._order.environment})
+
     async def _before_build(self) -> None:
         """Run what a repair wants first; whether it went well shows in the build."""
         for program, *words in self._commands.variant.before_build:
-            own = environment.drafts_own(self._order.environment)
+            own = self._own_variables()
             argv = (str(self._source / NODE_MODULES / ".bin" / program), *words)
             await self._commands.run(BUILD, argv, own, folder=self._source)
 
@@ -204,7 +171,7 @@ class Steps:
         for found in await in_thread(lambda: list(variables.shown(self._source, folders, given))) if given else ():
             names = ", ".join(found.names) or "a variable"
             summary = f"the placeholder of {names} stands in {found.file}: give it a value"
-            self._tell(Repair(code="placeholder-shown", step=BUILD, summary=summary, reason=""))
+            self._mending.tell(Repair(code="placeholder-shown", step=BUILD, summary=summary, reason=""))
             break
 
     async def pack(self) -> Release:
@@ -247,7 +214,7 @@ class Steps:
         """Get the package managers that this build calls, once."""
         if self._equipped:
             return
-        tools, situation = self._tools, self._situation(step)
+        tools, situation = self._tools, self._mending.situation(step)
         wanted = managers.parse(self._order.recipe.manager)
         scripts, installed = await in_thread(lambda: (situation.scripts, situation.dependencies()))
         called = managers.called(scripts, installed, starts=self._runs_script)
@@ -262,7 +229,7 @@ class Steps:
         if wanted in self._commands.crew.missing:
             summary = f"{wanted.word} could not be fetched: npm is used"
             reason = next((line for line in self._log.lines if line.startswith("npm error")), "")
-            self._tell(Repair(code=_MISSING, step=step, summary=summary, reason=reason))
+            self._mending.tell(Repair(code=MISSING_MANAGER, step=step, summary=summary, reason=reason))
         elif wanted.fetched:
             self._log.note(f"with {self._commands.crew.manager.word}")
         for other in self._commands.crew.missing:
@@ -287,93 +254,6 @@ class Steps:
         programs = inside(app, NODE_MODULES, ".bin")
         return self._commands.crew.lay(programs, place / NODE_MODULES / ".bin") if programs else {}
 
-    # Repairs
-
-    async def _repaired(self, step: str, outcome: Outcome) -> Remedy | None:
-        """Prepare another try of a step that failed; None: there is none that may help."""
-        if outcome.timed_out:
-            return None
-        situation = self._situation(step)
-        await self._take_back(situation)
-        tried = [repair.code for repair in self._repairs if repair.code != _MISSING]
-        found = await in_thread(ladder.next_step, situation, tried)
-        for choice in (found,) if found else ladder.last_resorts(situation, tried):
-            if await self._applied(choice.remedy, situation):
-                self._tell(choice.repair)
-                return choice.remedy
-        return None
-
-    async def _take_back(self, situation: Situation) -> None:
-        """Undo the last repair where the step still fails in the way that it was made for."""
-        undo = self._undo
-        if undo is None or undo.error != first_error(situation.lines, situation.step):
-            return
-        if not await in_thread(ladder.same_failure, situation, self._repairs[-1]):
-            return
-        for name, data in undo.contents.items():
-            await in_thread(self._write, name, data)
-        situation.variant = self._commands.variant = undo.variant
-        self._undo = None
-        last = self._repairs[-1]
-        self._repairs = (*self._repairs[:-1], replace(last, summary=f"in vain, and taken back: {last.summary}"))
-        self._on_repair(self._repairs)
-        self._log.note("that did not help, and is taken back")
-
-    async def _applied(self, remedy: Remedy, situation: Situation) -> bool:
-        """Make the build's own copy what a repair wants; False: it would change nothing."""
-        before, wanted = self._commands.variant, remedy.variant
-        if (before.checks, before.source_edits) != (wanted.checks, wanted.source_edits):
-            source, order = self._source, self._order
-            known = await in_thread(_digest, source)
-            await in_thread(self._tools.prepare, source, order, checks=wanted.checks, source_edits=wanted.source_edits)
-            if await in_thread(_digest, source) == known:
-                return False
-        if before.cache and not wanted.cache:
-            await in_thread(files.remove_tree, self._source / ".next")
-        contents = {name: await in_thread(self._read, name) for name in remedy.files}
-        self._undo = _Undo(first_error(situation.lines, situation.step), before, contents)
-        for name, data in remedy.files.items():
-            await in_thread(self._write, name, data)
-        self._commands.variant = wanted
-        return True
-
-    def _tell(self, repair: Repair) -> None:
-        self._repairs = (*self._repairs, repair)
-        self._on_repair(self._repairs)
-        self._log.again(repair.summary)
-
-    def _situation(self, step: str) -> Situation:
-        limit = self._tools.settings.limits.memory
-        return Situation(
-            step=step,
-            lines=self._log.lines,
-            root=self._source,
-            variant=self._commands.variant,
-            environment=self._order.environment,
-            memory=limit if limit is not None else psutil.virtual_memory().available,
-            cached=self._cached,
-        )
-
-    def _read(self, name: str) -> bytes | None:
-        """A file of the build's own copy, or None."""
-        *folders, last = name.split("/")
-        place = inside(self._source, *folders)
-        try:
-            return files.read_regular(place / last, limit=_READ_MAX) if place else None
-        except OSError:
-            return None
-
-    def _write(self, name: str, data: bytes | None) -> None:
-        """Write a file of the build's own copy, or remove it, through no link that a script of the draft left."""
-        *folders, last = name.split("/")
-        place = inside(self._source, *folders)
-        if place is None:
-            return
-        if data is None:
-            (place / last).unlink(missing_ok=True)
-        else:
-            files.write_atomic(place / last, data, sync=False)
-
     def _check(self, step: str, outcome: Outcome) -> None:
         if not outcome.ok:
             raise failure.of_step(
@@ -383,9 +263,5 @@ class Steps:
                 root=self._source,
                 now=self._tools.clock(),
                 retry=self._tools.settings.retry_after,
-                proposals=proposals(self._situation(step)),
+                proposals=proposals(self._mending.situation(step)),
             )
-
-
-def _digest(source: Path) -> str:
-    return tree.digest(source, tree.scan(source))

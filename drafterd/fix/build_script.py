@@ -31,13 +31,15 @@ _BEFORE = (
 _GONE = re.compile(rf"{_BEFORE}next\s+(?:lint|export)(?:\s|\Z)")
 _CHECK = re.compile(
     rf"{_BEFORE}(?:eslint|oxlint|stylelint|svelte-check|vue-tsc|(?:tsc(?=.*\s--noEmit\b))|prettier\s+(?:-c|--check)"
-    r"|biome\s+(?:check|lint|ci)|astro\s+check|nuxi?\s+typecheck|react-router\s+typegen)(?:\s|\Z)"
+    r"|biome\s+(?:check|lint|ci)|vitest|jest|astro\s+check|nuxi?\s+typecheck|react-router\s+typegen)(?:\s|\Z)"
 )
 _COMPILER = re.compile(rf"{_BEFORE}tsc(?:\s|\Z)")
 _BUNDLER = re.compile(r"\b(?:vite|next|astro|nuxt|nuxi|react-router|remix|rsbuild|parcel|rollup|webpack)\b")
 _CALL = re.compile(
-    r"(?:npm\s+run(?:-script)?|pnpm(?:\s+run)?|yarn(?:\s+run)?|bun\s+run)\s+(?:-s\s+|--silent\s+)?([\w:.-]+)\Z"
+    r"(?:npm(?:\s+run(?:-script)?)?|pnpm(?:\s+run)?|yarn(?:\s+run)?|bun\s+run)\s+(?:-s\s+|--silent\s+)?([\w:.-]+)\Z"
 )
+_RUNNER = re.compile(rf"{_BEFORE}(?:run-[sp]|npm-run-all2?)\s")
+_WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s'\"]+")
 
 
 def changed_for_build(scripts: Mapping[str, str], *, checks: bool = True) -> dict[str, str]:
@@ -57,23 +59,50 @@ class _Links:
     scripts: Mapping[str, str]
     checks: bool
 
-    def left(self, line: str, depth: int = _DEPTH) -> str:
-        """The line without the commands that go; "": nothing stays."""
-        links = _split(line)
-        kept = [link for place, link in enumerate(links) if not self._goes(link.strip(), links[place + 1 :], depth)]
-        return line if len(kept) == len(links) else "&&".join(kept).strip()
+    def left(self, line: str, after: tuple[str, ...] = (), depth: int = _DEPTH) -> str:
+        """The line without the commands that go; "": nothing stays.
 
-    def _goes(self, link: str, rest: list[str], depth: int) -> bool:
+        Args:
+            after: What runs after it.
+        """
+        links = _split(line)
+        kept = [
+            self._runner(link, after, depth)
+            for place, link in enumerate(links)
+            if not self._goes(link.strip(), (*links[place + 1 :], *after), depth)
+        ]
+        return line if kept == links else "&&".join(filter(str.strip, kept)).strip()
+
+    def _goes(self, link: str, rest: tuple[str, ...], depth: int) -> bool:
         if _GONE.match(link):
             return True
         if not self.checks and _CHECK.match(link):
             return True
         # The compiler of a bundled app only checks; that of a server makes what is run.
-        if not self.checks and _COMPILER.match(link) and any(map(_BUNDLER.search, rest)):
+        if not self.checks and _COMPILER.match(link) and any(map(self._bundles, rest)):
             return True
         call = _CALL.match(link)
         inner = self.scripts.get(call[1], "") if call and depth else ""
-        return bool(inner.strip()) and not self.left(inner, depth - 1)
+        return bool(inner.strip()) and not self.left(inner, rest, depth - 1)
+
+    def _bundles(self, link: str) -> bool:
+        words = _WORD.findall(link.replace("'", " ").replace('"', " "))
+        return any(map(_BUNDLER.search, (link, *(self.scripts.get(word, "") for word in words))))
+
+    def _runner(self, link: str, after: tuple[str, ...], depth: int) -> str:
+        """A call of a program that runs several scripts, without those of which nothing stays."""
+        if not depth or not _RUNNER.match(link.strip()):
+            return link
+        words = _WORD.findall(link)
+        gone = {
+            word
+            for word in words
+            if self.scripts.get(word, "").strip()
+            and not self.left(self.scripts[word], (*(other for other in words if other != word), *after), depth - 1)
+        }
+        kept = [word for word in words if word not in gone]
+        runs = any(word in self.scripts or not word[0].isalnum() for word in kept if not word.startswith("-"))
+        return link if not gone else " ".join(kept) if runs else ""
 
 
 def _split(line: str) -> list[str]:

@@ -24,7 +24,12 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "build/job.py",
         "build/notice.py",
         "build/release.py",
+        "build/threads.py",
     ),
+    "integration/build/test_repairs.py": ("build/mending.py",),
+    "unit/build/repairs": ("build/repairs/situation.py",),
+    "unit/build/repairs/test_suspense.py": ("build/repairs/reach.py",),
+    "unit/build/test_failure.py": ("build/failure_classes.py",),
     "integration/cli": (
         "cli/act.py",
         "cli/asking.py",

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 
 from ast_grep_py import SgNode, SgRoot
 
+from drafterd.build.repairs.reach import reached
 from drafterd.build.repairs.situation import SOURCES, Situation
 from drafterd.build.repairs.variant import Remedy
+from drafterd.domain.outputs import is_public
 
 SIGN = re.compile(
     r"You're importing a (?:component|module) that (?:needs|depends on) "
-    r"|(?:This|It) (?:React Hook )?only works in a [Cc]lient [Cc]omponent"
-    r"|createContext is not a function|(?:useState|useEffect|useReducer|useRef|useContext) is not a function"
+    r"|(?:This|It) (?:React hook )?only works in a [Cc]lient [Cc]omponent|only works in Client Components"
+    r"|\b(?:createContext|useState|useEffect|useReducer|useRef|useContext)\b[\"'\])]{0,4} is not a function"
 )
 _PLACE = re.compile(r"(?:^|[\s\[(,])\.?/?(?P<file>[\w@()\[\]./+-]+\.[cm]?[jt]sx?)(?::\d+(?::\d+)?)?(?=$|[\s\]),:])")
 _NEARBY = 6
@@ -26,17 +28,29 @@ _SERVER_EXPORTS = frozenset(
         "viewport",
         "generateViewport",
         "generateStaticParams",
+        "generateImageMetadata",
+        "generateSitemaps",
         "getServerSideProps",
         "getStaticProps",
+        "dynamic",
+        "dynamicParams",
+        "revalidate",
+        "fetchCache",
+        "runtime",
+        "preferredRegion",
+        "maxDuration",
         "GET",
         "POST",
     }
 )
+"""What only a file of the server may export; Next.js reads settings from no other."""
 _SERVER_PACKAGES = re.compile(
     r"(?:node:.*|server-only|next/headers|next/cache|fs|fs/promises|path|crypto|child_process|net|tls|os|http|https"
     r"|pg|mysql2?(?:/.*)?|mongodb|mongoose|@prisma/client|better-sqlite3|redis|ioredis|nodemailer|stripe|openai|bcrypt)\Z"
 )
 _EXPORTS = ("export_statement",)
+_ASYNC = re.compile(r"async\s+function\s+[A-Z]|(?:const|let|var)\s+[A-Z]\w*\s*(?::[^=]{0,200})?=\s*async\b")
+"""A component that waits for something: only the server can."""
 
 
 def use_client(situation: Situation) -> Remedy | None:
@@ -44,7 +58,7 @@ def use_client(situation: Situation) -> Remedy | None:
     files: dict[str, bytes] = {}
     for name in dict.fromkeys(_named(situation)):
         text = situation.read(name)
-        if text is not None and may_be_client(name, text):
+        if text is not None and may_be_client(name, text) and not _needs_server(situation, name):
             files[name] = with_directive(text).encode()
     if not files:
         return None
@@ -58,33 +72,50 @@ def use_client(situation: Situation) -> Remedy | None:
 def _named(situation: Situation) -> Iterator[str]:
     """The files that the signs are about: named in the lines around each."""
     for number, line in enumerate(situation.lines):
-        if not SIGN.search(line):
-            continue
-        near = (*range(number, max(-1, number - _NEARBY), -1), *range(number + 1, number + 1 + 3 * _NEARBY))
-        for index in near:
-            if index >= len(situation.lines):
-                break
-            found = next(
-                (
-                    name
-                    for match in _PLACE.finditer(situation.lines[index])
-                    if (name := posixpath.normpath(match["file"])) in situation.entries and name.endswith(SOURCES)
-                ),
-                None,
-            )
-            if found:
+        if SIGN.search(line):
+            before = situation.lines[max(0, number - _NEARBY) : number + 1][::-1]
+            after = situation.lines[number + 1 : number + 1 + 3 * _NEARBY]
+            if found := next((name for line in (*before, *after) for name in _places(situation, line)), ""):
                 yield found
-                break
+
+
+def _places(situation: Situation, line: str) -> Iterator[str]:
+    """The draft's own source files that a line names."""
+    for match in _PLACE.finditer(line):
+        # Names begin with a parenthesis where they are of a group of routes, or where a stack line has one.
+        for name in (match["file"], match["file"].lstrip("([")):
+            plain = posixpath.normpath(name)
+            if plain in situation.names and plain.endswith(SOURCES):
+                yield plain
 
 
 def may_be_client(name: str, text: str) -> bool:
     """Whether a file can be sent to browsers without another meaning."""
-    root = SgRoot(text, "typescript" if name.endswith((".ts", ".mts", ".cts")) else "tsx").root()
-    if root.find(kind="ERROR") is not None or any(_directives(root)):
+    root = _parsed(name, text)
+    if root.find(kind="ERROR") is not None or any(_directives(root)) or _is_of_server(root):
         return False
+    return not any(
+        _is_for_servers(statement) if statement.kind() in _EXPORTS else _ASYNC.match(statement.text())
+        for statement in root.children()
+    )
+
+
+def _needs_server(situation: Situation, name: str) -> bool:
+    """Whether a file imports another one, directly or not, that must stay on the server."""
+    found = reached(situation, name, borders=lambda text: any(_directives(_parsed(name, text))))
+    return any(_is_of_server(_parsed(other, text)) for other, text in found)
+
+
+def _parsed(name: str, text: str) -> SgNode:
+    return SgRoot(text, "typescript" if name.endswith((".ts", ".mts", ".cts")) else "tsx").root()
+
+
+def _is_of_server(root: SgNode) -> bool:
+    """Whether it uses what browsers do not have: packages of the server, variables that no page gets."""
     if any(_SERVER_PACKAGES.match(source) for source in _imported(root)):
-        return False
-    return not any(_is_for_servers(statement) for statement in root.children() if statement.kind() in _EXPORTS)
+        return True
+    names = (found.get_match("NAME") for found in root.find_all(pattern="process.env.$NAME"))
+    return any(name is not None and name.text() != "NODE_ENV" and not is_public(name.text()) for name in names)
 
 
 def _directives(root: SgNode) -> Iterator[str]:

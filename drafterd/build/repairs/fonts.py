@@ -11,7 +11,10 @@ from dataclasses import replace
 from drafterd.build.repairs.situation import Situation
 from drafterd.build.repairs.variant import Remedy
 
-SIGN = re.compile(r"Failed to fetch .{1,80} from Google Fonts|fonts\.(?:googleapis|gstatic)\.com")
+SIGN = re.compile(
+    r"Failed to fetch .{1,80} from Google Fonts"
+    r"|(?:request(?:ing)? |getaddrinfo |connect |fetch).{0,80}fonts\.(?:googleapis|gstatic)\.com"
+)
 _FILE = ".draft-fonts.cjs"
 _ADDRESS = re.compile(r"https://fonts\.googleapis\.com/css2?\?[\w:@.,;&=+%-]{1,2000}(?<!\.)")
 _ANSWERS = r"""

@@ -10,14 +10,34 @@ from drafterd.build.repairs.situation import TEMPLATES, Situation
 
 _MISSING = (
     re.compile(r"Module not found: (?:Error: )?(?:Package path \S+|Can't resolve) '(?P<name>[^']+)'"),
+    re.compile(r"Can't resolve '(?P<name>[^']+)' in '"),
     re.compile(r"TS2307: Cannot find module '(?P<name>[^']+)'"),
     re.compile(r"Cannot find module '(?P<name>[^']+)'"),
     re.compile(r"Cannot find package '(?P<name>[^']+)'"),
-    re.compile(r'Rollup failed to resolve import "(?P<name>[^"]+)"'),
+    re.compile(r'(?:Rollup|Rolldown) failed to resolve import "(?P<name>[^"]+)"'),
     re.compile(r'Could not resolve "(?P<name>[^"]+)"'),
+    re.compile(r"\[UNRESOLVED_IMPORT\] Could not resolve '(?P<name>[^']+)'"),
     re.compile(r'Failed to resolve import "(?P<name>[^"]+)"'),
+    re.compile(r'Unable to resolve `@import "(?P<name>[^"]+)"`'),
+    # What a bundler wants beside itself.
+    re.compile(r'Preprocessor dependency "(?P<name>[^"]+)" not found'),
+    re.compile(r"you first need to install `(?P<name>[^`]+)`"),
+    re.compile(r"\b(?P<name>terser) not found\. Since Vite"),
 )
-UNNAMED = tuple(re.compile(re.sub(r"\?P<\w+>", "?:", sign.pattern)) for sign in _MISSING)
+NO_COMMAND = re.compile(
+    r"^(?:\S*sh: (?:line )?(?:\d+: )?(?P<command>[\w.-]+): (?:command )?not found|.*\bcommand not found: (?P<other>[\w.-]+))\s*$"
+)
+"""A shell says that it knows no such command."""
+_COMMANDS = {
+    "tsc": "typescript",
+    "run-p": "npm-run-all",
+    "run-s": "npm-run-all",
+    "svelte-kit": "@sveltejs/kit",
+    "dotenv": "dotenv-cli",
+    "tailwindcss": "@tailwindcss/cli",
+}
+"""Packages whose commands have other names."""
+UNNAMED = tuple(re.compile(re.sub(r"\?P<\w+>", "?:", sign.pattern)) for sign in (*_MISSING, NO_COMMAND))
 """Signs of anything that cannot be found."""
 
 _SPECIFIER = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*\Z")
@@ -75,8 +95,16 @@ _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>|\A---\n(.*?)\n---", re.DOTALL
 
 def missing(situation: Situation) -> tuple[str, ...]:
     """The packages that the output says it cannot find."""
-    found = (package_of(name) for name in named(situation))
+    found = (package_of(name) for name in (*named(situation), *commands(situation)))
     return tuple(dict.fromkeys(name for name in found if name and not is_alias(situation, name)))
+
+
+def commands(situation: Situation) -> Iterator[str]:
+    """The packages of the commands that the output says it cannot find."""
+    for line in situation.lines:
+        if match := NO_COMMAND.match(line):
+            name = match["command"] or match["other"]
+            yield _COMMANDS.get(name, name)
 
 
 def missing_files(situation: Situation) -> tuple[str, ...]:

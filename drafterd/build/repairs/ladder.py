@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from drafterd.build.managers import UNSUPPORTED_ENGINE, UNUSABLE_LOCK
-from drafterd.build.repairs import client, fonts, imports, packages, resources, variables
-from drafterd.build.repairs.situation import Situation
+from drafterd.build.repairs import client, fonts, imports, packages, resources, suspense, variables
+from drafterd.build.repairs.situation import PACKAGE, Situation
 from drafterd.build.repairs.variant import Remedy
 from drafterd.domain.repair import Repair
 
@@ -51,28 +51,51 @@ def ignore_types(situation: Situation) -> Remedy | None:
     """Types are the author's to mend; the page works without."""
     if situation.major("next") is None:
         return None
-    flags = situation.variant.flags | {"ignore-types"}
     return Remedy(
-        summary="errors of types are ignored at build", variant=replace(situation.variant, flags=frozenset(flags))
+        summary="errors of types are ignored at build",
+        variant=replace(situation.variant, flags=situation.variant.flags | {"ignore-types"}),
     )
 
 
 def webpack(situation: Situation) -> Remedy | None:
     """A configuration for webpack is built with webpack, where the script leaves the choice to us."""
-    if not re.search(r"(?:^|\s)next build\s*$", situation.script):
+    summary = "built with webpack (--webpack)"
+    if re.search(r"(?:^|\s)next build\s*$", situation.script):
+        arguments = (*situation.variant.arguments, "--webpack")
+        return Remedy(summary=summary, variant=replace(situation.variant, arguments=arguments))
+    changed, count = _NEXT_BUILD.subn(r"\g<0> --webpack", situation.script)
+    if count != 1:
         return None
-    arguments = (*situation.variant.arguments, "--webpack")
-    return Remedy(summary="built with webpack (--webpack)", variant=replace(situation.variant, arguments=arguments))
+    scripts = {**situation.scripts, "build": changed}
+    return Remedy(summary=summary, variant=situation.variant, files={PACKAGE: situation.with_package(scripts=scripts)})
+
+
+def without_type_checks(situation: Situation) -> Remedy | None:
+    """The same for types, where the build script itself calls a program that checks them."""
+    return without_checks(situation) if _TYPE_CHECK.search(_script_lines(situation)) else None
 
 
 def without_checks(situation: Situation) -> Remedy | None:
     """What only checks the source is left out of the build script."""
-    if not situation.variant.checks or not _CHAIN.search(" ".join(situation.scripts.get(name, "") for name in _HOOKS)):
+    if not situation.variant.checks or not _CHAIN.search(_script_lines(situation)):
         return None
+    # What the script's own check finds, Next.js would find next.
+    flags = {"ignore-types"} if situation.major("next") is not None else set()
     return Remedy(
         summary="what only checks types or style is left out of the build script",
-        variant=replace(situation.variant, checks=False),
+        variant=replace(situation.variant, checks=False, flags=situation.variant.flags | flags),
     )
+
+
+def _script_lines(situation: Situation) -> str:
+    """The lines of the build script and of the scripts that it names."""
+    waiting, seen = [name for name in _HOOKS if name in situation.scripts], dict[str, str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen[name] = situation.scripts[name]
+            waiting += [word for word in re.findall(r"[\w:.-]+", seen[name]) if word in situation.scripts]
+    return "\n".join(seen.values())
 
 
 def fresh_cache(situation: Situation) -> Remedy | None:
@@ -103,57 +126,34 @@ def old_openssl(situation: Situation) -> Remedy:
     )
 
 
-def loading_pages(situation: Situation) -> Remedy | None:
-    """A new, empty loading page beside the page that needs a boundary: nothing of the author's is touched."""
-    found = (match for line in situation.lines if (match := _SUSPENSE.search(line)))
-    files: dict[str, bytes] = {}
-    for match in found:
-        for name in situation.entries:
-            folder, _, file = name.rpartition("/")
-            if not re.fullmatch(r"page\.[jt]sx?", file) or _route(folder) != match["route"]:
-                continue
-            if not any(entry.startswith(f"{folder}/loading.") for entry in situation.entries):
-                files[f"{folder}/loading.jsx"] = b"export default function Loading() {\n  return null;\n}\n"
-    if not files:
-        return None
-    return Remedy(
-        summary=f"an empty loading page stands in for a missing boundary: {', '.join(files)}",
-        variant=situation.variant,
-        files=files,
-    )
-
-
-def no_bailout(situation: Situation) -> Remedy | None:
-    """Next.js 14 can be told not to insist."""
-    if situation.major("next") != 14:  # noqa: PLR2004 -- the one version that has the switch
-        return None
-    flags = situation.variant.flags | {"no-suspense-bailout"}
-    return Remedy(
-        summary="Next.js is told not to insist on a boundary",
-        variant=replace(situation.variant, flags=frozenset(flags)),
-    )
-
-
-def _route(folder: str) -> str:
-    """The route of a folder of the app router: groups do not count."""
-    parts = folder.removeprefix("src/").split("/")
-    if parts[0] != "app":
-        return ""
-    return "/" + "/".join(part for part in parts[1:] if not part.startswith(("(", "@")))
-
-
-_SUSPENSE = re.compile(r"useSearchParams\(\) should be wrapped in a suspense boundary at page \"(?P<route>[^\"]+)\"")
 _NPM = r"^npm (?:error|ERR!) code "
 _HOOKS = ("prebuild", "build")
-_CHAIN = re.compile(r"&&|\b(?:tsc|eslint|lint|typecheck|type-check|check)\b")
+_NEXT_BUILD = re.compile(r"(?<![\w./-])next build(?=\s*(?:&&|\Z))")
+_CHAIN = re.compile(r"&&|\b(?:tsc|eslint|lint|typecheck|type-check|check|run-[sp]|npm-run-all)\b")
+_TYPE_CHECK = re.compile(r"(?<![\w.-])(?:vue-)?tsc(?![\w.-])|\b(?:svelte-check|astro check|nuxi? typecheck)\b")
 
-_TYPES = r"Failed to type check|^\s*Type error: |error TS\d+:|error\s+TS\d+|svelte-check found \d+ error"
-_STYLE = r"\u2716 \d+ problems? \([1-9]|^\s*\d+:\d+\s+[Ee]rror[: ]|ESLint couldn't find|ESLint: \d|\bOops! Something went wrong! :\("
+_TYPES = (
+    r"Failed to type check|^\s*Type error: |\berror\s+TS\d+\b|\berror ts\(\d+\)"
+    r"|svelte-check found [1-9]\d* error|^- [1-9]\d* errors?\s*$"
+)
+_STYLE = (
+    r"\u2716 \d+ problems? \([1-9]|^\s*\d+:\d+\s+[Ee]rror[: ]|ESLint couldn't find|ESLint: \d"
+    r"|\bOops! Something went wrong! :\(|Code style issues (?:found|in)|Some errors were emitted while running checks"
+    r"|Found \d+ warnings? and [1-9]\d* errors?|Test Files\s+\d+ failed|^Test Suites:.* \d+ failed"
+)
+
+_OF_TYPES: Rungs = (
+    ("without-checks", without_type_checks),
+    ("ignore-types", ignore_types),
+    ("without-checks", without_checks),
+)
 
 CLASSES: tuple[Class, ...] = (
     Class(("install",), re.compile(_NPM + "ERESOLVE"), (("legacy-peers", packages.legacy_peers),)),
     Class(("install",), UNUSABLE_LOCK, (("unusable-lock", packages.without_lock),)),
     Class(("install",), UNSUPPORTED_ENGINE, (("any-engine", packages.any_engine),)),
+    Class(("install",), packages.DOWNLOADS, (("skip-downloads", packages.without_downloads),)),
+    Class(("install", "build"), packages.OTHER_PLATFORM, (("other-platform", packages.for_this_platform),)),
     Class(("build",), resources.HEAP, (("heap", resources.heap),)),
     Class(
         ("build",),
@@ -168,52 +168,53 @@ CLASSES: tuple[Class, ...] = (
     Class(("build",), fonts.SIGN, (("fallback-fonts", fonts.fallback_fonts),)),
     Class(("build",), resources.PRISMA, (("prisma-client", resources.prisma),)),
     Class(
-        ("build",),
+        ("install", "build"),
         re.compile("|".join(sign.pattern for sign in imports.UNNAMED)),
         (("missing-packages", packages.missing), ("forced-peers", packages.force_peers)),
     ),
+    Class(("build",), imports.NO_COMMAND, (("without-checks", without_checks),)),
     Class(
         ("build",),
         re.compile(r"do not have the required package\(s\) installed"),
         (("typescript-packages", packages.typescript),),
     ),
     Class(("build",), client.SIGN, (("use-client", client.use_client),)),
-    Class(("build",), _SUSPENSE, (("loading-page", loading_pages), ("no-suspense-bailout", no_bailout))),
-    Class(("build",), variables.SIGN, (("placeholders", variables.placeholders),)),
-    Class(("build",), re.compile(_TYPES), (("ignore-types", ignore_types), ("without-checks", without_checks))),
+    Class(
+        ("build",),
+        suspense.SIGN,
+        (("loading-page", suspense.loading_pages), ("no-suspense-bailout", suspense.no_bailout)),
+    ),
+    Class(("install", "build"), variables.SIGN, (("placeholders", variables.placeholders),)),
+    Class(("build",), re.compile(_TYPES), _OF_TYPES),
     Class(("build",), re.compile(_STYLE), (("without-checks", without_checks),)),
 )
 
 _LAST: Rungs = (("fresh-cache", fresh_cache), ("without-edits", without_edits))
+"""What is tried when no repair is known: to leave out what we had a part in."""
 
 
-def next_step(situation: Situation, tried: Collection[str]) -> Step | None:
-    """The repair that is to be tried now; None: the failure stands.
+def choices(situation: Situation, tried: Collection[str]) -> Iterator[Step]:
+    """What may be tried now, the likeliest first; what turns out to change nothing is passed over.
 
     Args:
         tried: The codes of what was tried in this build; nothing is tried twice.
     """
     if len(tried) >= MOST:
-        return None
+        return
     for kind in CLASSES:
         reason = _reason(kind, situation)
-        if reason and (found := _rung(kind.rungs, situation, tried, reason)):
-            return found
+        if reason:
+            yield from _steps(kind.rungs, situation, tried, reason)
         if reason and kind.sign is resources.HEAP:
-            return None  # what is said after it follows from it
-    return None
-
-
-def last_resorts(situation: Situation, tried: Collection[str]) -> Iterator[Step]:
-    """What may be tried when no repair is known: to leave out what we had a part in."""
-    for code, make in _LAST if situation.step == "build" and len(tried) < MOST else ():
-        remedy = make(situation) if code not in tried else None
-        if remedy is not None:
-            yield Step(Repair(code=code, step=situation.step, summary=remedy.summary, reason=""), remedy)
+            return  # what is said after it follows from it
+    if situation.step == "build":
+        yield from _steps(_LAST, situation, tried, "")
 
 
 def same_failure(situation: Situation, repair: Repair) -> bool:
-    """Whether a step still fails in the very way that a repair was made for."""
+    """Whether a step still fails in the very way that a repair was made for, if its first error is the same."""
+    if repair.code in dict(_LAST):
+        return True
     return any(_reason(kind, situation) == repair.reason for kind in CLASSES if repair.code in dict(kind.rungs))
 
 
@@ -224,9 +225,8 @@ def _reason(kind: Class, situation: Situation) -> str:
     return next((line for line in situation.lines if kind.sign.search(line)), "").strip()[:_REASON]
 
 
-def _rung(rungs: Rungs, situation: Situation, tried: Collection[str], reason: str) -> Step | None:
+def _steps(rungs: Rungs, situation: Situation, tried: Collection[str], reason: str) -> Iterator[Step]:
     for code, make in rungs:
         remedy = make(situation) if code not in tried else None
         if remedy is not None:
-            return Step(Repair(code=code, step=situation.step, summary=remedy.summary, reason=reason), remedy)
-    return None
+            yield Step(Repair(code=code, step=situation.step, summary=remedy.summary, reason=reason), remedy)

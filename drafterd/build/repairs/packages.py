@@ -23,6 +23,7 @@ _PNPM = re.compile(
 _YARN = re.compile(r'^"?(?P<name>@?[^@\s"]+)@[^\n]*:\n\s+version:? "?(?P<version>\d+\.\d+\.\d+[\w.-]*)', re.MULTILINE)
 _BUN = re.compile(r'^\s+"[^"]+": \["(?P<name>@?[^@"]+)@(?P<version>\d+\.\d+\.\d+[\w.-]*)"', re.MULTILINE)
 _LOCKS = {"pnpm-lock.yaml": _PNPM, "yarn.lock": _YARN, "bun.lock": _BUN}
+_ALL_LOCKS = ("package-lock.json", "npm-shrinkwrap.json", *_LOCKS, "bun.lockb")
 _FAMILIES = {
     "react-dom": "react",
     "eslint-config-next": "next",
@@ -32,6 +33,52 @@ _FAMILIES = {
     "@tailwindcss/vite": "tailwindcss",
 }
 _TYPES = {"@types/react": "react", "@types/react-dom": "react-dom"}
+
+
+OTHER_PLATFORM = re.compile(
+    r"npm has a bug related to optional dependencies|Cannot find native binding|Failed to load SWC binary for linux"
+    r"|You installed esbuild for another platform|The package \"@esbuild/[\w-]+\" could not be found"
+    r"|Cannot find module '?[\w@./-]*[./-]linux-(?:x64|arm64)\b"
+)
+"""A package's part for this machine is missing: the lock file was made on another one."""
+
+DOWNLOADS = re.compile(
+    r"PUPPETEER_SKIP_\w*DOWNLOAD|Failed to (?:set up|download) (?:chrome|Chromium|Playwright)|CYPRESS_INSTALL_BINARY"
+    r"|The Cypress App could not be downloaded|SENTRYCLI_SKIP_DOWNLOAD|sentry-cli.{0,200}(?:[Uu]nable to d|D)ownload"
+    r"|PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD|\bhusky\b.{0,60}(?:not found|failed)"
+)
+"""An install script failed to get a program that no site needs to be served."""
+
+_NO_DOWNLOADS = {
+    "PUPPETEER_SKIP_DOWNLOAD": "true",
+    "PUPPETEER_SKIP_CHROMIUM_DOWNLOAD": "true",
+    "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1",
+    "CYPRESS_INSTALL_BINARY": "0",
+    "SENTRYCLI_SKIP_DOWNLOAD": "1",
+    "HUSKY": "0",
+}
+
+
+def without_downloads(situation: Situation) -> Remedy | None:
+    """Browsers for tests and the like stay away."""
+    return Remedy(
+        summary="programs that packages fetch for tests (browsers, ...) are left out",
+        variant=replace(situation.variant, environment={**situation.variant.environment, **_NO_DOWNLOADS}),
+    )
+
+
+def for_this_platform(situation: Situation) -> Remedy | None:
+    """Resolve the dependencies on this machine; npm keeps to what another one's lock file left out."""
+    locks = [name for name in _ALL_LOCKS if name in situation.names]
+    if not locks:
+        return None
+    return Remedy(
+        summary="the lock file lacks packages for this platform: the dependencies are resolved anew",
+        variant=replace(situation.variant, locked=False),
+        files=dict.fromkeys(locks),
+        reinstall=True,
+        afresh=True,
+    )
 
 
 def legacy_peers(situation: Situation) -> Remedy | None:
@@ -83,7 +130,9 @@ def any_engine(situation: Situation) -> Remedy | None:
 
 def missing(situation: Situation) -> Remedy | None:
     """Install what the source imports and package.json does not list, as far as the names are known."""
-    names = set(imports.missing(situation)) | set(imports.unlisted(situation))
+    names = set(imports.missing(situation))
+    if situation.step == "build":
+        names |= set(imports.unlisted(situation))
     found = {name: version for name in sorted(names) if (version := known_version(situation, name))}
     return _added(situation, found, "dependencies") if found else None
 

@@ -5,17 +5,29 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 
-from drafterd.build.repairs import imports, packages, variables
+from drafterd.build.repairs import imports, packages, suspense, variables
 from drafterd.build.repairs.situation import SOURCES, Situation
 
 _MOST = 8
 _NEAR = 0.75
 _SHADCN = re.compile(r"(?:^|/)components/ui/([\w-]+)\Z")
 _PAGE = re.compile(r"Error occurred prerendering page \"(?P<page>[^\"]{1,200})\"")
-_NO_SUCH = re.compile(
-    r"^npm error (?:404 +|notarget |code E404 ).*?'?(?P<name>(?:@[\w.-]+/)?[\w.-]+)@(?P<wanted>[^\s']+)'? is not in|"
-    r"No matching version found for (?P<known>(?:@[\w.-]+/)?[\w.-]+)@(?P<version>[^\s.]+(?:\.[^\s.]+)*)"
+_NAME = r"(?:@[\w.-]+/)?[\w.-]+"
+_NO_PACKAGE = (
+    re.compile(rf"^npm error (?:404 +|code E404 ).*?'?(?P<name>{_NAME})@[^\s']+'? is not in"),
+    re.compile(rf"ERR_PNPM_FETCH_404 +GET https?://[^/\s]+/(?P<name>{_NAME}):"),
+    re.compile(rf"^error Couldn't find package \"(?P<name>{_NAME})\""),
+    re.compile(rf"^error: GET https?://[^/\s]+/(?P<name>{_NAME}) - 404"),
 )
+_NO_VERSION = (
+    re.compile(rf"No matching version found for (?P<name>{_NAME})@(?P<version>[^\s.]+(?:\.[^\s.]+)*)"),
+    re.compile(rf"Couldn't find any versions for \"(?P<name>{_NAME})\" that matches \"(?P<version>[^\"]+)\""),
+    re.compile(rf"(?P<name>{_NAME})@npm:(?P<version>[^\s:]+): No candidates found"),
+    re.compile(rf"No version matching \"(?P<version>[^\"]+)\" found for specifier \"(?P<name>{_NAME})\""),
+)
+_SCRIPT_OF = re.compile(rf"^npm (?:error|ERR!) path .*/node_modules/(?P<name>{_NAME})\s*$")
+_OUTSIDE = re.compile(r"(?:file|link|portal):(?P<place>.{1,300})")
+_POSTCSS = re.compile(r"trying to use `tailwindcss` directly as a PostCSS plugin")
 _HANDLERS = re.compile(r"Event handlers cannot be passed to Client Component props")
 
 
@@ -61,11 +73,29 @@ def near_file(situation: Situation, name: str) -> str:
 
 def _no_such_package(situation: Situation) -> Iterator[str]:
     for line in situation.lines if situation.step == "install" else ():
-        found = _NO_SUCH.search(line)
-        if found and found["name"]:
+        if found := _first(_NO_PACKAGE, line):
             yield f"the registry has no package {found['name']}: correct its name, or take it out of package.json"
-        elif found:
-            yield f"{found['known']} has no version {found['version']}: write one that exists, or `latest`"
+        elif found := _first(_NO_VERSION, line):
+            yield f"{found['name']} has no version {found['version']}: write one that exists, or `latest`"
+
+
+def _first(signs: tuple[re.Pattern[str], ...], line: str) -> re.Match[str] | None:
+    return next((found for sign in signs if (found := sign.search(line))), None)
+
+
+def _failing_script(situation: Situation) -> Iterator[str]:
+    for line in situation.lines if situation.step == "install" else ():
+        if (found := _SCRIPT_OF.match(line)) and any("command failed" in other for other in situation.lines):
+            yield f"the install script of {found['name']} fails: take the package out, or another one for it"
+
+
+def _outside(situation: Situation) -> Iterator[str]:
+    """Packages of folders that the draft does not have; npm installs them without a word."""
+    for name, wanted in situation.dependencies().items():
+        found = _OUTSIDE.match(wanted)
+        place = posixpath.normpath(found["place"]) if found else ""
+        if place.startswith(("..", "/")):
+            yield f"{name} comes from {wanted!r}, outside of the draft: put it into the draft, or take it from the registry"
 
 
 def _variables(situation: Situation) -> Iterator[str]:
@@ -85,10 +115,24 @@ def _prerendered(situation: Situation) -> Iterator[str]:
             yield "put 'use client' in front of the file whose component passes an event handler on"
 
 
+def _boundary(situation: Situation) -> Iterator[str]:
+    if situation.step == "build" and any(suspense.SIGN.search(line) for line in situation.lines):
+        yield "put <Suspense> around the component that calls useSearchParams(): it stands in a layout"
+
+
+def _plugin(situation: Situation) -> Iterator[str]:
+    if any(_POSTCSS.search(line) for line in situation.lines):
+        yield "Tailwind CSS 4: use @tailwindcss/postcss in the PostCSS configuration, or ask for tailwindcss 3"
+
+
 _PROPOSE: tuple[Callable[[Situation], Iterator[str]], ...] = (
+    _outside,
     _unknown_packages,
     _missing_files,
     _no_such_package,
+    _failing_script,
     _variables,
+    _boundary,
+    _plugin,
     _prerendered,
 )

@@ -53,6 +53,11 @@ class Situation:
             return ()
         return tuple(name for name, entry in found.entries.items() if stat.S_ISREG(entry.mode))
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The same for looking one up."""
+        return frozenset(self.entries)
+
     def sources(self) -> Iterator[tuple[str, str]]:
         """The path and text of every source file."""
         for name in self.entries:

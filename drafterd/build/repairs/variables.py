@@ -5,6 +5,7 @@ of them to look at their settings. What a placeholder opens is never used. Names
 pages get none: they would be seen there.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,22 +19,26 @@ from drafterd.build.repairs.variant import Remedy
 from drafterd.domain.outputs import is_public
 
 MARK = "draftplaceholder"
-"""Stands in every placeholder that is a text, so that it can be found where it must not be."""
+"""Begins what stands in every placeholder that is a text, so that it can be found where it must not be."""
 
 SIGN = re.compile(
     r"Failed to collect (?:page data|configuration) for|Error occurred prerendering page"
     r"|Invalid environment variables|[Ee]nvironment [Vv]ariables? (?:is |are )?(?:missing|not|required|undefined|invalid)"
     r"|(?:[Mm]issing|[Ii]nvalid)(?:/[Mm]issing)? (?:required )?env(?:ironment)?\b|(?:supabaseUrl|supabaseKey|apiKey) is required"
+    r"|\bZodError\b|EnvInvalidVariables|resolve environment variable|virtual:env/static/p(?:rivate|ublic)"
 )
+_LISTS = re.compile(r"[Ii]nvalid env|environment variables|ZodError|EnvInvalidVariables|virtual:env/static")
 _SPEAKS_OF_VALUES = re.compile(
     r"\benv\b|environment|api[ _-]?key|credential|secret|token|is (?:required|missing|not set|undefined)|not configured"
     r"|must be (?:set|provided|defined)|missing|ZodError|Invalid (?:URL|url|connection string|API key)|ERR_INVALID_URL",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<![\w.\-/@$])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w\-/(])")
+_LISTED = re.compile(r"(?:^\W*|['\"]|\bat )(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?=['\"]|\s*:|\s+is\b|\s*\Z)")
+"""A name where a checker of variables lists those that are wrong."""
 _NOT_ASKED = re.compile(
     r"NODE_|NEXT_(?!AUTH)|VERCEL|CI\Z|npm_|TURBO|SENTRY_|DATADOG|DD_|ANALYZE|BUILD_|STANDALONE|DEBUG|LOG_|PORT\Z|HOST\Z"
-    r"|HOSTNAME\Z|HOME\Z|PATH\Z|PWD\Z|TZ\Z|LANG\Z|SKIP_|E[A-Z]+\Z|ERR_|MODULE_NOT_FOUND|DRAFT|NETLIFY|CF_|RENDER|RAILWAY"
+    r"|HOSTNAME\Z|HOME\Z|PATH\Z|PWD\Z|TZ\Z|LANG\Z|SKIP_|E[A-Z]+\Z|ERR_|MODULE_NOT_FOUND|MISSING_EXPORT|UNRESOLVED_|PARSE_|DRAFT|NETLIFY|CF_|RENDER|RAILWAY"
     r"|K_|AWS_LAMBDA|DOCKER|GITHUB_(?:ACTIONS|SHA|REF)|COREPACK|FORCE_COLOR|NO_COLOR"
 )
 _SKIPS = ("SKIP_ENV_VALIDATION", "SKIP_ENV_CHECK")
@@ -51,9 +56,15 @@ _DATABASES = {
     "sqlite": f"file:./{MARK}.db",
 }
 _LONG = f"{MARK}0123456789abcdefghijklmnopqrstuvwxyz"
+_ACCOUNT = f'{{"project_id":"{MARK}","client_email":"{MARK}@example.invalid","private_key":"{MARK}"}}'
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), value)
     for pattern, value in (
+        (r"_(?:TIMEOUT|LIMIT|MAX|MIN|SIZE|COUNT|TTL|SECONDS|MS|DAYS|HOURS|ROUNDS)\Z", "10"),
+        (r"_PORT\Z", "9"),
+        (r"\A(?:ENABLE|DISABLE|USE|IS|HAS)_|_(?:ENABLED|DISABLED)\Z", "false"),
+        (r"_REGION\Z", "us-east-1"),
+        (r"_JSON\Z|SERVICE_ACCOUNT(?:_KEY)?\Z|_CREDENTIALS\Z", _ACCOUNT),
         (r"MONGO", _DATABASES["mongodb"]),
         (r"MYSQL|PLANETSCALE", _DATABASES["mysql"]),
         (r"(?:TURSO|LIBSQL).*URL", f"libsql://{MARK}.invalid"),
@@ -61,6 +72,9 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"REDIS.*(?:URL|URI)|KV_URL", f"redis://{MARK}:{MARK}@127.0.0.1:6379"),
         (r"AMQP|RABBIT", f"amqp://{MARK}:{MARK}@127.0.0.1:5672"),
         (r"SMTP_URL|MAIL_URL|EMAIL_SERVER\Z", f"smtp://{MARK}:{MARK}@127.0.0.1:2525"),
+        (r"_HOST(?:NAME)?\Z|_DOMAIN\Z", f"{MARK}.invalid"),
+        (r"(?:URL|URI|ENDPOINT|ORIGIN|_SITE|_WEBHOOK|_DSN)\Z", f"http://127.0.0.1:9/{MARK}"),
+        (r"(?:EMAIL|MAILBOX)(?!.*(?:KEY|SECRET|TOKEN|PASS|USER))|_FROM\Z", f"{MARK}@example.invalid"),
         (r"STRIPE.*WEBHOOK", f"whsec_{_LONG}"),
         (r"(?:STRIPE|CLERK).*(?:SECRET|KEY)", f"sk_test_{_LONG}"),
         (r"ANTHROPIC|CLAUDE", f"sk-ant-{_LONG}"),
@@ -69,13 +83,6 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"RESEND", f"re_{_LONG}"),
         (r"SENDGRID", f"SG.{_LONG}.{_LONG}"),
         (r"TWILIO.*SID", f"AC{_LONG}"),
-        (r"AWS_REGION|_REGION\Z", "us-east-1"),
-        (r"EMAIL|_FROM\Z|_MAILBOX", f"{MARK}@example.invalid"),
-        (r"_PORT\Z", "9"),
-        (r"_(?:TIMEOUT|LIMIT|MAX|MIN|SIZE|COUNT|TTL|SECONDS|MS|DAYS|HOURS)\Z", "1"),
-        (r"\A(?:ENABLE|DISABLE|USE|IS|HAS)_|_(?:ENABLED|DISABLED)\Z", "false"),
-        (r"(?:URL|URI|ENDPOINT|ORIGIN|_SITE|WEBHOOK|_DSN)\Z", f"http://127.0.0.1:9/{MARK}"),
-        (r"_HOST(?:NAME)?\Z|_DOMAIN\Z", f"{MARK}.invalid"),
     )
 )
 _DATABASE = re.compile(
@@ -93,7 +100,8 @@ def placeholders(situation: Situation) -> Remedy | None:
     skips = [name for name in _SKIPS if any(name in text for _, text in situation.sources())]
     if not names and not skips:
         return None
-    given = {name: shape(name, database=_database(situation)) for name in names} | dict.fromkeys(skips, "1")
+    database = _database(situation)
+    given = {name: shape(name, database=database) for name in names} | dict.fromkeys(skips, "1")
     told = ", ".join(sorted(given))
     return Remedy(
         summary=f"variables that the build reads and nobody gave get placeholders, for the build only: {told}",
@@ -102,10 +110,16 @@ def placeholders(situation: Situation) -> Remedy | None:
 
 
 def shape(name: str, *, database: str = "postgresql") -> str:
-    """A value that a reader of variable `name` takes for one."""
+    """A value that a reader of variable `name` takes for one; no other name has the same mark in it."""
     if _DATABASE.search(name) and not re.search(r"MONGO|MYSQL|REDIS|TURSO|LIBSQL|REST", name):
-        return _DATABASES.get(database, _DATABASES["postgresql"])
-    return next((value for pattern, value in _SHAPES if pattern.search(name)), _LONG)
+        found = _DATABASES.get(database, _DATABASES["postgresql"])
+    else:
+        found = next((value for pattern, value in _SHAPES if pattern.search(name)), _LONG)
+    return found.replace(MARK, _mark(name))
+
+
+def _mark(name: str) -> str:
+    return MARK + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
 
 
 def unset_public(situation: Situation) -> tuple[str, ...]:
@@ -116,22 +130,26 @@ def unset_public(situation: Situation) -> tuple[str, ...]:
 
 
 def _blames_variables(situation: Situation) -> bool:
-    places = [number for number, line in enumerate(situation.lines) if SIGN.search(line)]
-    near = {
-        index
-        for place in places
-        for index in range(max(0, place - _NEARBY), min(len(situation.lines), place + _NEARBY))
-    }
-    if any(_SPEAKS_OF_VALUES.search(situation.lines[index]) for index in near):
+    if any(_SPEAKS_OF_VALUES.search(line) for line in _near(situation, SIGN)):
         return True
     # Thrown where a module is loaded, for whatever reason: an undefined value is the likeliest.
-    return any("Failed to collect" in situation.lines[place] for place in places)
+    return any(SIGN.search(line) and "Failed to collect" in line for line in situation.lines)
+
+
+def _near(situation: Situation, sign: re.Pattern[str]) -> Iterator[str]:
+    """The lines around those that bear a sign."""
+    places = [number for number, line in enumerate(situation.lines) if sign.search(line)]
+    near = {index for place in places for index in range(place - _NEARBY, place + _NEARBY)}
+    yield from (line for number, line in enumerate(situation.lines) if number in near)
 
 
 def _wanted(situation: Situation) -> tuple[str, ...]:
     """The names that the output tells, then those that the source cannot do without."""
-    told = (name for line in situation.lines if _SPEAKS_OF_VALUES.search(line) for name in _NAME.findall(line))
-    return tuple(dict.fromkeys((*told, *_read_by_source(situation))))
+    told = [name for line in situation.lines if _SPEAKS_OF_VALUES.search(line) for name in _NAME.findall(line)]
+    told += [found["name"] for line in _near(situation, _LISTS) for found in _LISTED.finditer(line)]
+    # An install loads no more of the source than what says what it lacks.
+    read = _read_by_source(situation) if situation.step == "build" else ()
+    return tuple(dict.fromkeys((*told, *read)))
 
 
 def _may_have(situation: Situation, name: str) -> bool:
@@ -188,7 +206,7 @@ def shown(source: Path, folders: Iterable[str], given: Mapping[str, str]) -> Ite
         folders: Those of it that visitors get, as far as they are there.
         given: The placeholders by name.
     """
-    marked = {name: value.encode() for name, value in given.items() if MARK in value}
+    marked = {name: _mark(name).encode() for name, value in given.items() if MARK in value}
     for folder in folders:
         root = inside(source, *folder.split("/"))
         for path in sorted(root.rglob("*")) if root else ():
@@ -198,5 +216,5 @@ def shown(source: Path, folders: Iterable[str], given: Mapping[str, str]) -> Ite
                 continue
             data = path.read_bytes()
             if MARK.encode() in data:
-                names = tuple(sorted(name for name, value in marked.items() if value in data))
+                names = tuple(sorted(name for name, mark in marked.items() if mark in data))
                 yield Shown(str(path.relative_to(source)), names)

@@ -44,11 +44,13 @@ class Remedy:
     Attributes:
         summary: What is done otherwise, one line for people.
         variant: How to build now.
-        files: Files of the build's own copy that are written, by path.
+        files: Files of the build's own copy that are written, by path; None: removed.
         reinstall: Whether the dependencies change.
+        afresh: Whether what is installed is removed first.
     """
 
     summary: str
     variant: Variant
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
     reinstall: bool = False
+    afresh: bool = False

@@ -141,3 +141,80 @@ async def test_a_stale_cache_is_no_reason_to_fail(tmp_path):
         second = await world.build(world.drop({"more.js": ""}, recipe))
         assert second.status is BuildStatus.SUCCEEDED, world.log(2)
         assert [repair.code for repair in second.repairs] == ["fresh-cache"]
+
+
+async def test_a_repair_in_vain_leaves_the_next_one_what_it_found(tmp_path):
+    said = f"console.error({json.dumps(TYPES)}); process.exit(2)"
+    files = {
+        "package.json": json.dumps({"name": "x", "scripts": {"build": "node check.js && node build.js"}}),
+        "check.js": said,
+        "build.js": said,
+    }
+    world, restored = World(tmp_path), []
+
+    def prepare(root, _order):
+        source_edits, checks = world.prepared[-1]
+        if not checks:
+            (root / "package.json").write_text(json.dumps({"name": "x", "scripts": {"build": "node build.js"}}))
+        if not source_edits:
+            restored.append("check.js" in (root / "package.json").read_text())
+            (root / "other.js").write_text("")
+
+    world.prepare = prepare
+    async with world.running():
+        build = await world.build(world.drop(files, CHECKED))
+        assert build.status is BuildStatus.FAILED
+        assert [repair.code for repair in build.repairs] == ["without-checks", "without-edits"]
+        assert all(repair.summary.startswith("in vain") for repair in build.repairs)
+        assert world.prepared == [(True, True), (True, False), (False, True)]
+        assert restored == [True]
+
+
+async def test_what_a_signal_ended_gets_less_memory(tmp_path):
+    async with World(tmp_path).running() as world:
+        script = "if (!process.env.NODE_OPTIONS) process.kill(process.pid, 'SIGKILL');" + WRITES_DIST
+        build = await world.build(world.drop_script(script))
+        assert build.status is BuildStatus.SUCCEEDED, world.log(1)
+        assert [repair.code for repair in build.repairs] == ["heap"]
+
+
+async def test_an_install_that_asks_for_a_variable_gets_one_and_never_the_drafts(tmp_path):
+    check = (
+        "if (!process.env.API_TOKEN) throw new Error('Missing required environment variable: API_TOKEN');"
+        "if (process.env.API_TOKEN.includes('own')) throw new Error('the value of the draft');"
+    )
+    files = {
+        "package.json": json.dumps(
+            {"name": "x", "scripts": {"postinstall": "node check.js", "build": "node build.js"}}
+        ),
+        "check.js": check,
+        "build.js": "if (process.env.API_TOKEN !== 'our own') throw new Error('another value');" + WRITES_DIST,
+    }
+    recipe = Recipe(kind=Kind.STATIC, why="test", install=True, build=True, static_root="dist")
+    async with World(tmp_path).running() as world:
+        build = await world.build(world.drop(files, recipe, environment={"API_TOKEN": "our own"}))
+        assert build.status is BuildStatus.SUCCEEDED, world.log(1)
+        assert [(repair.code, repair.step) for repair in build.repairs] == [("placeholders", "install")]
+
+
+async def test_a_lock_of_another_machine_is_left_out_with_what_it_installed(tmp_path):
+    files = {
+        "package.json": json.dumps(
+            {"name": "x", "scripts": {"postinstall": "node after.js", "build": "node build.js"}}
+        ),
+        "package-lock.json": json.dumps({"name": "other", "lockfileVersion": 3, "packages": {"": {"name": "x"}}}),
+        "after.js": (
+            "const fs = require('fs'); fs.mkdirSync('node_modules', { recursive: true });"
+            "if (fs.readFileSync('package-lock.json', 'utf8').includes('other')) fs.writeFileSync('node_modules/stale', '');"
+        ),
+        "build.js": (
+            "if (require('fs').existsSync('node_modules/stale')) throw new Error("
+            "'Cannot find module @rollup/rollup-linux-x64-gnu. npm has a bug related to optional dependencies');"
+            + WRITES_DIST
+        ),
+    }
+    recipe = Recipe(kind=Kind.STATIC, why="test", install=True, build=True, static_root="dist")
+    async with World(tmp_path).running() as world:
+        build = await world.build(world.drop(files, recipe))
+        assert build.status is BuildStatus.SUCCEEDED, world.log(1)
+        assert [repair.code for repair in build.repairs] == ["other-platform"]

@@ -119,6 +119,14 @@ def test_repairs_are_asked_for_by_the_environment(tmp_path, version, repairs, ke
     assert load(root, DRAFT_REPAIRS=repairs).get(key) == wanted
 
 
+@pytest.mark.parametrize("version", ["13.5.0", "16.0.0"])
+def test_one_worker_is_enough_where_memory_is_short(tmp_path, version):
+    root = drop(tmp_path, "next.config.js", "module.exports = { experimental: { cpus: 8, other: 1 } }", version=version)
+    prepare_snapshot(root, recipe=NEXT, base_path="/x")
+    found = load(root, DRAFT_REPAIRS="one-worker")["experimental"]
+    assert (found["cpus"], found["other"]) == (1, 1)
+
+
 @pytest.mark.parametrize(("version", "wanted"), [("13.5.0", None), ("14.2.0", False), ("15.0.0", None)])
 def test_the_bail_out_is_switched_off_where_that_is_known(tmp_path, version, wanted):
     root = drop(tmp_path, "next.config.js", "module.exports = {}", version=version)

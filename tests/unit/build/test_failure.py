@@ -8,7 +8,8 @@ import pytest
 from drafterd.build import failure
 from drafterd.build.firsterror import first_error
 from drafterd.domain.interfaces import Outcome
-from drafterd.domain.model import Mend
+from drafterd.domain.model import Build, BuildStatus, Mend, Problem
+from drafterd.domain.names import DraftId
 
 ROOT = Path("/state/drafts/x/builds/1/src")
 FAILED = Outcome(code=1, seconds=3.0)
@@ -56,7 +57,6 @@ def _problem(step: str, text: str, outcome: Outcome = FAILED):
 )
 def test_the_first_error_and_its_place(text, summary, where):
     problem = _problem("build", text)
-    assert problem.code == "build-failed"
     assert problem.summary == summary
     assert problem.where == where
     assert problem.mend is Mend.DRAFT
@@ -71,9 +71,9 @@ def test_the_first_error_and_its_place(text, summary, where):
         ("npm error code E503", "npm-network", Mend.MACHINE, True),
         ("npm error code SELF_SIGNED_CERT_IN_CHAIN", "npm-network", Mend.MACHINE, True),
         ("npm warn tar TAR_ENTRY_ERROR ENOSPC: no space left on device, write", "disk-full", Mend.MACHINE, True),
-        ("npm error code ERESOLVE\nnpm error ERESOLVE could not resolve", "install-failed", Mend.DRAFT, False),
-        ("npm error code E404\nnpm error 404 Not Found - GET x", "install-failed", Mend.DRAFT, False),
-        ("npm error code 1\nnpm error command failed", "install-failed", Mend.DRAFT, False),
+        ("npm error code ERESOLVE\nnpm error ERESOLVE could not resolve", "peer-conflict", Mend.DRAFT, False),
+        ("npm error code E404\nnpm error 404 Not Found - GET x", "no-such-package", Mend.DRAFT, False),
+        ("npm error code 1\nnpm error command failed", "install-script", Mend.DRAFT, False),
         ("a script of the draft says ECONNREFUSED", "install-failed", Mend.DRAFT, False),
     ],
 )
@@ -105,7 +105,8 @@ def test_a_killed_build_is_told_from_a_failed_one(outcome, text):
 
 def test_a_full_heap_is_the_operators_to_mend():
     problem = _problem("build", "FATAL ERROR: JavaScript heap out of memory\nFailed to type check.", Outcome(code=134))
-    assert problem.code == "build-failed"
+    assert problem.code == "out-of-memory"
+    assert "heap out of memory" in problem.summary
     assert problem.mend is Mend.MACHINE
 
 
@@ -146,11 +147,15 @@ def test_a_full_disk_and_other_faults_of_the_machine_are_tried_again():
 @pytest.mark.parametrize(
     ("line", "code", "mend"),
     [
-        (" ERR_PNPM_FETCH_404  GET https://registry.npmjs.org/is-oddzz: Not Found - 404", "install-failed", Mend.DRAFT),
-        (" ERR_PNPM_NO_MATCHING_VERSION  No matching version found for is-odd@^9.0.1", "install-failed", Mend.DRAFT),
-        ('error Couldn\'t find package "is-oddzz" on the "npm" registry.', "install-failed", Mend.DRAFT),
-        ("\u27a4 YN0082: \u2502 is-odd@npm:^99: No candidates found", "install-failed", Mend.DRAFT),
-        ("error: GET https://registry.npmjs.org/is-oddzz - 404", "install-failed", Mend.DRAFT),
+        (
+            " ERR_PNPM_FETCH_404  GET https://registry.npmjs.org/is-oddzz: Not Found - 404",
+            "no-such-package",
+            Mend.DRAFT,
+        ),
+        (" ERR_PNPM_NO_MATCHING_VERSION  No matching version found for is-odd@^9.0.1", "no-such-version", Mend.DRAFT),
+        ('error Couldn\'t find package "is-oddzz" on the "npm" registry.', "no-such-package", Mend.DRAFT),
+        ("\u27a4 YN0082: \u2502 is-odd@npm:^99: No candidates found", "no-such-version", Mend.DRAFT),
+        ("error: GET https://registry.npmjs.org/is-oddzz - 404", "no-such-package", Mend.DRAFT),
         (
             " ERR_PNPM_META_FETCH_FAIL  GET https://gone.invalid/is-odd: reason: getaddrinfo ENOTFOUND gone.invalid",
             "npm-network",
@@ -178,3 +183,110 @@ npm error Error: request to https://binaries.prisma.sh/all_commits/x failed, rea
     problem = _problem("install", text)
     assert problem.summary.startswith("Error: request to https://binaries.prisma.sh/")
     assert (problem.code, problem.mend) == ("unreachable-host", Mend.MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "code", "mend"),
+    [
+        ("install", "npm error code ETARGET\nnpm error notarget No matching version", "no-such-version", Mend.DRAFT),
+        ("install", "npm error code EINVALIDTAGNAME", "no-such-version", Mend.DRAFT),
+        ("install", 'npm error code EUNSUPPORTEDPROTOCOL\nnpm error Unsupported URL Type "workspace:"', "workspace-protocol", Mend.DRAFT),
+        ("install", 'error: Workspace dependency "ui" not found', "workspace-protocol", Mend.DRAFT),
+        ("install", "npm error code EBADENGINE", "wrong-engine", Mend.DRAFT),
+        ("install", "npm error code E401\nnpm error Incorrect or missing password.", "private-package", Mend.CONFIG),
+        ("install", " ERR_PNPM_FETCH_403  GET https://registry.npmjs.org/@x/y: Forbidden - 403", "private-package", Mend.CONFIG),
+        ("install", "npm error code E503", "npm-network", Mend.MACHINE),
+        ("install", " ERR_PNPM_FETCH_503  GET https://registry.npmjs.org/x: Service Unavailable - 503", "npm-network", Mend.MACHINE),
+        ("install", "npm error code ENOENT\nnpm error syscall spawn git", "git-missing", Mend.MACHINE),
+        ("install", "npm error code 128\nnpm error fatal: unable to access: Could not resolve host: github.com", "unreachable-host", Mend.MACHINE),
+        ("install", "npm error code 128\nnpm error command git --no-replace-objects ls-remote ssh://x\nnpm error Permission denied (publickey).", "git-dependency", Mend.DRAFT),
+        ("install", "npm error code 1\nnpm error command failed\nnpm error gyp ERR! not ok", "install-script", Mend.DRAFT),
+        ("install", "Error: request to https://binaries.prisma.sh/x failed, reason: getaddrinfo ENOTFOUND", "unreachable-host", Mend.MACHINE),
+        ("build", 'npm error Missing script: "build"', "missing-script", Mend.DRAFT),
+        ("build", "sh: 1: our-tool: not found", "missing-command", Mend.DRAFT),
+        ("build", "memory allocation of 4294967296 bytes failed", "out-of-memory", Mend.MACHINE),
+        ("build", "Failed to fetch `Inter` from Google Fonts.", "unreachable-host", Mend.MACHINE),
+        ("build", "Module not found: Can't resolve '@vercel/turbopack-next/internal/font/google/font'", "unreachable-host", Mend.MACHINE),
+        ("build", "Error: NEXT_PUBLIC_SUPABASE_URL is required", "missing-variables", Mend.CONFIG),
+        ("build", 'Error: supabaseUrl is required.\nError occurred prerendering page "/"', "missing-variables", Mend.CONFIG),
+        ("build", "FirebaseError: Firebase: Error (auth/invalid-api-key).", "missing-variables", Mend.CONFIG),
+        ("build", "./app/page.jsx:2:1\nParsing ecmascript source code failed", "syntax-error", Mend.DRAFT),
+        ("build", "Error: \n  x Unexpected token `div`. Expected jsx identifier", "syntax-error", Mend.DRAFT),
+        ("build", "[PARSE_ERROR] Unexpected token\n   \u256d\u2500[ src/a.js:1:11 ]", "syntax-error", Mend.DRAFT),
+        ("build", "Module not found: Can't resolve '@/components/ui/button'", "missing-file", Mend.DRAFT),
+        ("build", "[UNRESOLVED_IMPORT] Could not resolve './Gone' in src/a.js", "missing-file", Mend.DRAFT),
+        ("build", "Module not found: Can't resolve 'an-invented-name'", "missing-package", Mend.DRAFT),
+        ("build", 'Rolldown failed to resolve import "an-invented-name" from "/x/a.js".', "missing-package", Mend.DRAFT),
+        ("build", '[MISSING_EXPORT] "x" is not exported by "src/b.js".', "missing-export", Mend.DRAFT),
+        ("build", "Export Foo doesn't exist in target module", "missing-export", Mend.DRAFT),
+        ("build", "You cannot use different slug names for the same dynamic path ('id' !== 'slug').", "conflicting-routes", Mend.DRAFT),
+        ("build", 'Error: Event handlers cannot be passed to Client Component props.\nError occurred prerendering page "/"', "client-component", Mend.DRAFT),
+        ("build", 'useSearchParams() should be wrapped in a suspense boundary at page "/x".', "missing-boundary", Mend.DRAFT),
+        ("build", 'TypeError: fetch failed\n[cause]: Error: connect ECONNREFUSED 127.0.0.1:3000\nError occurred prerendering page "/"', "needs-server", Mend.DRAFT),
+        ("build", "TypeError: fetch failed\n[cause]: Error: getaddrinfo ENOTFOUND api.example.com", "unreachable-host", Mend.MACHINE),
+        ("build", 'TypeError: x is undefined\nError occurred prerendering page "/shop"', "prerender-failed", Mend.DRAFT),
+        ("build", "src/a.ts(1,7): error TS2322: no", "type-error", Mend.DRAFT),
+        ("build", "\u2716 3 problems (2 errors, 1 warning)", "check-failed", Mend.DRAFT),
+        ("build", "Error: no luck", "build-failed", Mend.DRAFT),
+    ],
+)  # fmt: skip
+def test_each_class_has_its_code(step, text, code, mend):
+    problem = _problem(step, text)
+    assert (problem.code, problem.mend) == (code, mend)
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "summary", "where"),
+    [
+        (
+            '\u2717 Build failed in 84ms\n\n[MISSING_EXPORT] "x" is not exported by "b.js".\n   \u256d\u2500[ src/a.js:1:9 ]',
+            '[MISSING_EXPORT] "x" is not exported by "b.js".',
+            "src/a.js:1:9",
+        ),
+        (
+            "Error: something before\nFATAL ERROR: Reached heap limit - JavaScript heap out of memory\nFailed to type check.",
+            "FATAL ERROR: Reached heap limit - JavaScript heap out of memory",
+            "step build",
+        ),
+    ],
+)
+def test_what_vite_and_node_say_last_is_told(text, summary, where):
+    problem = _problem("build", text)
+    assert (problem.summary, problem.where) == (summary, where)
+
+
+def _build(number: int, code: str, *, key: str = "k", retry_at: float | None = 1060.0) -> Build:
+    problem = Problem(code=code, summary="x", retry_at=retry_at)
+    return Build(
+        draft=DraftId("x"),
+        number=number,
+        key=key,
+        status=BuildStatus.FAILED,
+        created=0.0,
+        finished=1000.0,
+        problem=problem,
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "wait"),
+    [
+        ([], 60),
+        ([_build(1, "npm-network")], 120),
+        ([_build(2, "npm-network"), _build(1, "npm-network")], 240),
+        ([_build(2, "build-io"), _build(1, "npm-network")], 60),
+        ([_build(2, "npm-network", key="other")], 60),
+        ([_build(number, "npm-network") for number in range(29, 0, -1)], 3600),
+    ],
+)
+def test_each_try_waits_longer(earlier, wait):
+    last = _build(30, "npm-network")
+    found = failure.backed_off(last, [last, *earlier])
+    assert found.problem is not None
+    assert found.problem.retry_at == 1000.0 + wait
+
+
+def test_what_is_not_tried_again_does_not_wait():
+    last = _build(30, "build-failed", retry_at=None)
+    assert failure.backed_off(last, [last]) == last

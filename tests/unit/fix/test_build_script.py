@@ -66,19 +66,41 @@ def test_hooks_and_scripts_behind_scripts():
         ("prettier --check . && next build", "next build"),
         ("astro check && astro build", "astro build"),
         ("npm run types && next build", "next build"),
+        ("npm test && vitest run && next build", "next build"),
+        ("npm run compile && npm run bundle", "npm run bundle"),
+        ('run-p types "bundle {@}" --', 'run-p "bundle {@}" --'),
+        ("npx run-s compile lint bundle", "npx run-s lint bundle"),
+        ("npm-run-all all-checks bundle", "npm-run-all bundle"),
     ],
 )
 def test_checks_go_when_asked(line, wanted):
-    scripts = {"build": line, "types": "tsc --noEmit"}
+    scripts = {
+        "build": line,
+        "types": "tsc --noEmit",
+        "compile": "tsc",
+        "bundle": "vite build",
+        "test": "jest",
+        "lint": "mylint",
+        "all-checks": "run-p types test",
+    }
     assert changed_for_build(scripts, checks=False) == {"build": wanted}
     assert not changed_for_build(scripts)
 
 
 @pytest.mark.parametrize(
-    "line", ["tsc", "tsc -b && cp -r views dist", "tsc -p server && node x", "prettier --write . && x"]
+    "line",
+    [
+        "tsc",
+        "tsc -b && cp -r views dist",
+        "tsc -p server && node x",
+        "prettier --write . && x",
+        "run-s compile copy",
+        "npm run compile && npm run copy",
+    ],
 )
 def test_a_compiler_that_makes_the_server_stays(line):
-    assert not changed_for_build({"build": line}, checks=False)
+    scripts = {"build": line, "compile": "tsc", "copy": "cp -r views dist"}
+    assert not changed_for_build(scripts, checks=False)
 
 
 def test_only_the_line_changes_and_twice_is_once(tmp_path):

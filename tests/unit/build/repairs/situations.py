@@ -1,10 +1,11 @@
 """A failed step, made of what it printed and a few files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from drafterd.build.repairs import ladder
 from drafterd.build.repairs.situation import Situation
 from drafterd.build.repairs.variant import Variant
 from drafterd.domain.model import Kind, Recipe
@@ -36,3 +37,8 @@ def situation(
     return Situation(
         step=step, lines=tuple(lines.splitlines()), root=root, variant=variant or Variant(recipe=NEXT), **rest
     )
+
+
+def chosen(found: Situation, tried: Collection[str] = ()) -> ladder.Step | None:
+    """What is tried first for the class of the failure; None: only what is tried for any."""
+    return next((choice for choice in ladder.choices(found, tried) if choice.repair.reason), None)

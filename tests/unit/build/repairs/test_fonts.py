@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from drafterd.build.repairs import ladder
-from tests.unit.build.repairs.situations import situation
+from tests.unit.build.repairs.situations import chosen, situation
 
 ADDRESS = "https://fonts.googleapis.com/css2?family=Roboto+Mono:ital,wght@0,400;0,700;1,400;1,700&display=swap"
 NEXT_16 = f"""[next]/internal/font/google/mono.module.css
@@ -43,7 +42,7 @@ def answers(found, *addresses):
     ("said", "listed"), [(NEXT_16, [ADDRESS]), (TURBOPACK_15, [ADDRESS]), (NEXT_14, [ADDRESS]), (NEXT_15, [])]
 )
 def test_every_address_has_an_answer(tmp_path, said, listed):
-    found = ladder.next_step(situation(tmp_path, said), [])
+    found = chosen(situation(tmp_path, said))
     assert found is not None
     assert found.repair.code == "fallback-fonts"
     known, given = answers(found, ADDRESS, "https://fonts.googleapis.com/css2?family=Inter:wght@100..900&display=swap")
@@ -55,7 +54,7 @@ def test_every_address_has_an_answer(tmp_path, said, listed):
 
 def test_an_address_cannot_become_code(tmp_path):
     odd = "https://fonts.googleapis.com/css2?family=x');process.exit(1);//&display=swap"
-    found = ladder.next_step(situation(tmp_path, f"Failed to fetch `X` from Google Fonts. {odd}"), [])
+    found = chosen(situation(tmp_path, f"Failed to fetch `X` from Google Fonts. {odd}"))
     assert found is not None
     (_, (given,)) = answers(found, odd)
     assert given == (
@@ -65,4 +64,9 @@ def test_an_address_cannot_become_code(tmp_path):
 
 def test_only_next_js_reads_such_a_file(tmp_path):
     package = {"dependencies": {"vite": "7"}}
-    assert ladder.next_step(situation(tmp_path, NEXT_15, package=package), []) is None
+    assert chosen(situation(tmp_path, NEXT_15, package=package)) is None
+
+
+def test_a_line_of_the_source_that_names_the_host_is_no_failure_of_it(tmp_path):
+    said = '  3 |   <link href="https://fonts.googleapis.com/css2?family=Inter" rel="stylesheet" />'
+    assert chosen(situation(tmp_path, said)) is None

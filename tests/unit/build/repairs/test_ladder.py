@@ -5,23 +5,7 @@ import json
 import pytest
 
 from drafterd.build.repairs import imports, ladder, packages
-from drafterd.build.repairs.situation import Situation
-from drafterd.build.repairs.variant import Variant
-from drafterd.domain.model import Kind, Recipe
-
-NEXT = Recipe(kind=Kind.NEXT, why="test")
-PACKAGE = {"name": "x", "scripts": {"build": "next build"}, "dependencies": {"next": "16.0.0", "react": "^19"}}
-
-
-def situation(root, lines, *, step="build", package=PACKAGE, files=(), variant=None):
-    (root / "package.json").write_text(json.dumps(package))
-    for name, text in dict(files).items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return Situation(
-        step=step, lines=tuple(lines.splitlines()), root=root, variant=variant or Variant(recipe=NEXT), environment={}
-    )
+from tests.unit.build.repairs.situations import PACKAGE, chosen, situation
 
 
 @pytest.mark.parametrize(
@@ -47,7 +31,7 @@ def situation(root, lines, *, step="build", package=PACKAGE, files=(), variant=N
     ],
 )
 def test_each_class_gets_its_repair(tmp_path, step, line, code):
-    found = ladder.next_step(situation(tmp_path, line, step=step), [])
+    found = chosen(situation(tmp_path, line, step=step))
     assert found is not None
     assert (found.repair.code, found.repair.step, found.repair.reason) == (code, step, line.strip())
 
@@ -64,32 +48,30 @@ def test_each_class_gets_its_repair(tmp_path, step, line, code):
     ],
 )
 def test_what_cannot_be_repaired_safely_is_not(tmp_path, step, line):
-    assert ladder.next_step(situation(tmp_path, line, step=step), []) is None
+    assert chosen(situation(tmp_path, line, step=step)) is None
 
 
 def test_a_heap_crash_is_none_of_types(tmp_path):
     said = "FATAL ERROR: Reached heap limit - JavaScript heap out of memory\nFailed to type check."
-    assert ladder.next_step(situation(tmp_path, said), []) is None
+    assert chosen(situation(tmp_path, said)) is None
 
 
 def test_nothing_is_tried_twice_and_three_are_enough(tmp_path):
     found = situation(tmp_path, "Failed to type check.")
-    assert ladder.next_step(found, ["ignore-types"]) is None
-    assert ladder.next_step(found, ["a", "b"]) is not None
-    assert ladder.next_step(found, ["a", "b", "c"]) is None
+    assert chosen(found, ["ignore-types"]) is None
+    assert chosen(found, ["a", "b"]) is not None
+    assert chosen(found, ["a", "b", "c"]) is None
 
 
 def test_all_missing_packages_are_added_at_once_and_invented_ones_never(tmp_path):
     source = (
         "import clsx from 'clsx';\nimport z from \"zod/v3\";\nimport x from 'an-invented-name';\nimport fs from 'fs';\n"
     )
-    found = ladder.next_step(
-        situation(tmp_path, "Module not found: Can't resolve 'clsx'", files={"app/page.tsx": source}), []
-    )
+    found = chosen(situation(tmp_path, "Module not found: Can't resolve 'clsx'", files={"app/page.tsx": source}), [])
     assert found is not None
     assert found.remedy.reinstall
     assert not found.remedy.variant.locked
-    added = json.loads(found.remedy.files["package.json"])
+    added = json.loads(found.remedy.files["package.json"] or b"")
     assert set(added["dependencies"]) == {"next", "react", "clsx", "zod"}
 
 
@@ -135,21 +117,76 @@ def test_what_a_file_imports(text, names):
     assert list(imports.specifiers("a.tsx", text)) == names
 
 
-SUSPENSE = 'useSearchParams() should be wrapped in a suspense boundary at page "/shop/cart". Read more'
+WEBPACK = "This build is using Turbopack, with a `webpack` config and no `turbopack` config."
 
 
-def test_a_boundary_is_a_new_file_beside_the_page(tmp_path):
-    found = ladder.next_step(situation(tmp_path, SUSPENSE, files={"src/app/(main)/shop/cart/page.tsx": ""}), [])
+def test_a_script_that_goes_on_after_next_gets_the_word_in_its_place(tmp_path):
+    package = {**PACKAGE, "scripts": {"build": "prisma generate && next build && next-sitemap"}}
+    found = chosen(situation(tmp_path, WEBPACK, package=package))
     assert found is not None
-    assert list(found.remedy.files) == ["src/app/(main)/shop/cart/loading.jsx"]
+    assert found.remedy.variant.arguments == ()
+    written = json.loads(found.remedy.files["package.json"] or b"")
+    assert written["scripts"]["build"] == "prisma generate && next build --webpack && next-sitemap"
 
 
-def test_no_boundary_where_there_is_one(tmp_path):
-    files = {"app/shop/cart/page.tsx": "", "app/shop/cart/loading.tsx": ""}
-    assert ladder.next_step(situation(tmp_path, SUSPENSE, files=files), []) is None
+@pytest.mark.parametrize(
+    "line", ["node build.js", "next build; x", "my-next build && x", "next build && next build && x"]
+)
+def test_a_script_that_is_not_understood_gets_no_words(tmp_path, line):
+    assert chosen(situation(tmp_path, WEBPACK, package={**PACKAGE, "scripts": {"build": line}})) is None
 
 
-def test_a_script_that_goes_on_after_next_gets_no_words(tmp_path):
-    package = {**PACKAGE, "scripts": {"build": "next build && next-sitemap"}}
-    line = "This build is using Turbopack, with a `webpack` config"
-    assert ladder.next_step(situation(tmp_path, line, package=package), []) is None
+def codes(found, tried=()):
+    return [choice.repair.code for choice in ladder.choices(found, tried)]
+
+
+TYPES = "src/main.ts(1,7): error TS2322: Type 'string' is not assignable to type 'number'."
+
+
+@pytest.mark.parametrize(
+    ("scripts", "first"),
+    [
+        ({"build": "next build"}, "ignore-types"),
+        ({"build": "eslint . && next build"}, "ignore-types"),
+        # Its own check stops the script before Next.js does.
+        ({"build": "tsc --noEmit && next build"}, "without-checks"),
+        ({"build": "npm run types && next build", "types": "tsc"}, "without-checks"),
+        ({"prebuild": "npm run types", "build": "next build", "types": "vue-tsc -b"}, "without-checks"),
+    ],
+)
+def test_types_are_ignored_where_they_are_checked(tmp_path, scripts, first):
+    found = chosen(situation(tmp_path, TYPES, package={**PACKAGE, "scripts": scripts}))
+    assert found is not None
+    assert found.repair.code == first
+    assert "ignore-types" in found.remedy.variant.flags
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        TYPES,
+        "src/App.vue:3:5 - error TS2322: no",
+        "src/pages/index.astro:3:5 - error ts(2322): no",
+        "svelte-check found 2 errors and 1 warning in 1 file",
+        "\u2716 3 problems (2 errors, 1 warning)",
+        "[warn] Code style issues found in 3 files. Run Prettier with --write to fix.",
+        "Some errors were emitted while running checks.",
+        "Found 0 warnings and 2 errors.",
+        " Test Files  1 failed (1)",
+    ],
+)
+def test_checks_of_a_bundled_app_are_left_out(tmp_path, said):
+    package = {"scripts": {"build": "some-check && vite build"}, "devDependencies": {"vite": "7"}}
+    found = chosen(situation(tmp_path, said, package=package))
+    assert found is not None
+    assert found.repair.code == "without-checks"
+    assert not found.remedy.variant.checks
+    assert found.remedy.variant.flags == frozenset()
+
+
+def test_without_a_known_class_our_own_part_is_left_out(tmp_path):
+    found = situation(tmp_path, "Error: anything", cached=True)
+    assert codes(found) == ["fresh-cache", "without-edits"]
+    assert codes(found, ["fresh-cache"]) == ["without-edits"]
+    assert codes(found, ["a", "b", "c"]) == []
+    assert codes(situation(tmp_path, "Error: anything", step="install")) == []

@@ -2,11 +2,39 @@
 
 import pytest
 
-from drafterd.build.repairs import ladder, variables
+from drafterd.build.repairs import variables
 from drafterd.build.repairs.variables import MARK, read_names, shape, shown, unset_public
-from tests.unit.build.repairs.situations import situation
+from tests.unit.build.repairs.situations import chosen, situation
 
 COLLECT = "Error: Failed to collect page data for /api/chat"
+
+T3 = """\u274c Invalid environment variables: [
+  {
+    code: 'invalid_type',
+    expected: 'string',
+    received: 'undefined',
+    path: [ 'DATABASE_URL' ],
+    message: 'Required'
+  },
+  { code: 'invalid_type', path: [ 'AUTH_DISCORD_ID' ], message: 'Required' }
+]"""
+ZOD_3 = """ZodError: [
+  {
+    "code": "invalid_type",
+    "expected": "string",
+    "received": "undefined",
+    "path": [
+      "API_TOKEN"
+    ],
+    "message": "Required"
+  }
+]"""
+ASTRO = """[EnvInvalidVariables] The following environment variables defined in `env.schema` are invalid:
+- **API_TOKEN** is missing
+- API_HOST is missing"""
+ZOD_4 = """\u274c Invalid environment variables: {
+  API_TOKEN: [ 'Invalid input: expected string, received undefined' ]
+}"""
 
 
 @pytest.mark.parametrize(
@@ -35,10 +63,23 @@ COLLECT = "Error: Failed to collect page data for /api/chat"
             "createClient(process.env.SUPABASE_URL!, process.env.SUPABASE_KEY!)",
             {"SUPABASE_URL", "SUPABASE_KEY"},
         ),
+        # Lists of checkers, where the source names nothing by itself.
+        (T3, "", {"DATABASE_URL", "AUTH_DISCORD_ID"}),
+        (ZOD_3, "envSchema.parse(process.env)", {"API_TOKEN"}),
+        (ZOD_4, "", {"API_TOKEN"}),
+        (
+            "ZodError:\n\u2716 Invalid input: expected string, received undefined\n  \u2192 at API_TOKEN",
+            "",
+            {"API_TOKEN"},
+        ),
+        (ASTRO, "", {"API_TOKEN", "API_HOST"}),
+        ('[MISSING_EXPORT] "API_TOKEN" is not exported by "virtual:env/static/private".', "", {"API_TOKEN"}),
+        ("PrismaConfigEnvError: Missing required environment variable: DATABASE_URL", "", {"DATABASE_URL"}),
+        ("Error: Environment variable not found: DIRECT_URL.", "", {"DIRECT_URL"}),
     ],
 )
 def test_what_the_build_cannot_do_without_gets_a_placeholder(tmp_path, said, source, names):
-    found = ladder.next_step(situation(tmp_path, said, files={"lib/x.ts": source}), [])
+    found = chosen(situation(tmp_path, said, files={"lib/x.ts": source}))
     assert found is not None
     assert found.repair.code == "placeholders"
     given = found.remedy.variant.placeholders
@@ -70,7 +111,7 @@ def test_names_that_pages_would_show_are_told(tmp_path):
 
 def test_the_switch_of_a_checker_is_used_where_there_is_one(tmp_path):
     source = "export const env = createEnv({ skipValidation: !!process.env.SKIP_ENV_VALIDATION });"
-    found = ladder.next_step(situation(tmp_path, "Invalid environment variables: x", files={"env.js": source}), [])
+    found = chosen(situation(tmp_path, "Invalid environment variables: x", files={"env.js": source}))
     assert found is not None
     assert found.remedy.variant.placeholders == {"SKIP_ENV_VALIDATION": "1"}
 
@@ -88,8 +129,12 @@ def test_the_switch_of_a_checker_is_used_where_there_is_one(tmp_path):
         ("STRIPE_SECRET_KEY", "sk_test_"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_"),
         ("OPENAI_API_KEY", "sk-"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:9/"),
+        ("RESEND_FROM_EMAIL", f"{MARK}"),
+        ("EMAIL_API_KEY", MARK),
+        ("FIREBASE_SERVICE_ACCOUNT", '{"project_id":'),
         ("SMTP_PORT", "9"),
-        ("REQUEST_TIMEOUT", "1"),
+        ("REQUEST_TIMEOUT", "10"),
         ("ENABLE_SIGNUP", "false"),
         ("NEXTAUTH_SECRET", MARK),
     ],
@@ -101,7 +146,7 @@ def test_a_placeholder_has_the_shape_of_its_name(name, begins):
 def test_a_database_is_of_the_kind_that_the_schema_names(tmp_path):
     schema = 'datasource db {\n  provider = "mysql"\n  url = env("DATABASE_URL")\n}\n'
     files = {"prisma/schema.prisma": schema, "lib/db.ts": "connect(process.env.DATABASE_URL)"}
-    found = ladder.next_step(situation(tmp_path, COLLECT, files=files), [])
+    found = chosen(situation(tmp_path, COLLECT, files=files))
     assert found is not None
     assert found.remedy.variant.placeholders["DATABASE_URL"].startswith("mysql://")
 
@@ -111,11 +156,20 @@ def test_what_a_file_reads_and_has_nothing_else_for():
     assert list(read_names("a.ts", text)) == ["ONE", "THREE"]
 
 
-def test_where_a_placeholder_is_seen_is_found(tmp_path):
+def test_where_a_placeholder_is_seen_is_found_by_its_own_mark(tmp_path):
+    given = {"SITE_URL": shape("SITE_URL"), "OTHER_URL": shape("OTHER_URL"), "API_KEY": shape("API_KEY")}
+    assert len(set(given.values())) == 3
     place = tmp_path / ".next" / "server" / "app"
     place.mkdir(parents=True)
-    (place / "index.html").write_text(f"<a href='http://127.0.0.1:9/{MARK}'>")
+    (place / "index.html").write_text(f"<a href='{given['SITE_URL']}'>")
     (place / "other.html").write_text("nothing")
-    given = {"SITE_URL": f"http://127.0.0.1:9/{MARK}", "API_KEY": f"sk-{MARK}"}
     (found,) = shown(tmp_path, [".next/static", ".next/server/app"], given)
     assert (found.file, found.names) == (".next/server/app/index.html", ("SITE_URL",))
+
+
+def test_an_install_gets_them_for_what_it_names_itself(tmp_path):
+    said = "npm error PrismaConfigEnvError: Missing required environment variable: DATABASE_URL"
+    files = {"lib/pay.ts": "pay(process.env.PAY_KEY)"}
+    found = chosen(situation(tmp_path, said, step="install", files=files))
+    assert found is not None
+    assert set(found.remedy.variant.placeholders) == {"DATABASE_URL"}
