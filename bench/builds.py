@@ -113,8 +113,9 @@ async def _again_and_edit(server: Server, session: aiohttp.ClientSession, source
 
 
 async def _gone(server: Server, draft: str) -> bool:
-    status, _ = await server.call("GET", f"/api/v1/drafts/{draft}")
-    return bool(status == 404)
+    """Whether nothing of it runs any more; its releases are kept for a while, in case it comes back."""
+    status, found = await server.call("GET", f"/api/v1/drafts/{draft}")
+    return bool(status == 404 or (found["state"] == "removing" and found["work"] == "none"))
 
 
 async def _newest(server: Server, draft: str) -> int:
