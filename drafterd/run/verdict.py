@@ -94,6 +94,10 @@ def _exited(facts: Facts) -> _Words:
 
 
 def _crash_loop(facts: Facts) -> _Words:
+    if facts.taken:
+        return _port_taken(facts)
+    if _wanted(facts):
+        return _blocked(facts)
     how = f", last with {facts.last_exit}" if facts.last_exit else ""
     summary = f"the server ended {LOOP_EXITS} times within {LOOP_SECONDS:g} seconds{how}"
     return "crash-loop", summary, "mend what the last lines of its log say", Mend.DRAFT

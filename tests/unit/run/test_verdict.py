@@ -54,6 +54,7 @@ ADDRESS = Address("127.0.0.1", 3007)
         ),
         (Verdict.PORT_TAKEN, {}, "port-taken", "another program listens on port 3007"),
         (Verdict.CRASH_LOOP, {}, "crash-loop", "the server ended 5 times within 60 seconds"),
+        (Verdict.CRASH_LOOP, {"taken": True}, "port-taken", "another program listens on port 3007"),
     ],
 )
 def test_each_verdict_has_its_words(verdict: Verdict, facts: dict[str, object], code: str, summary: str):
