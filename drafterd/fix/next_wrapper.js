@@ -55,6 +55,9 @@ function traceFrom(config, root, version) {
 async function draftConfig(...args) {
   const version = versionOfNext();
   const config = { ...(await unwrapped(original, args)) };
+  // Next.js asks for a decision here; where files are traced from would look to it like one.
+  if (version >= 1600 && config.webpack && !config.turbopack && process.env.TURBOPACK === 'auto')
+    throw new Error('This build is using Turbopack, with a `webpack` config and no `turbopack` config.');
   if (serving.standalone) standAlone(config, version);
   if (serving.basePath !== null) moveTo(config, serving.basePath);
   traceFrom(config, process.env.NEXT_PRIVATE_OUTPUT_TRACE_ROOT || process.cwd(), version);

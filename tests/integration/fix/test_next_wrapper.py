@@ -56,6 +56,31 @@ def test_every_shape_stands_alone_below_its_prefix(tmp_path, shape):
     assert found.get("reactStrictMode", shape == "empty") is True
 
 
+WEBPACK = "module.exports = { webpack: (config) => config, output: 'standalone' }"
+
+
+def test_a_configuration_for_webpack_is_not_lost_without_a_word(tmp_path):
+    root = drop(tmp_path, "next.config.js", WEBPACK)
+    prepare_snapshot(root, recipe=NEXT, base_path="/x")
+    with pytest.raises(AssertionError, match="This build is using Turbopack, with a `webpack` config"):
+        load(root, TURBOPACK="auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "environment"),
+    [
+        (WEBPACK, "16.0.0", {}),  # built with --webpack
+        (WEBPACK, "16.0.0", {"TURBOPACK": "1"}),  # the author's own choice
+        (WEBPACK, "15.0.0", {"TURBOPACK": "auto"}),
+        ("module.exports = { webpack: (config) => config, turbopack: {} }", "16.0.0", {"TURBOPACK": "auto"}),
+    ],
+)
+def test_where_the_bundler_is_chosen_nothing_is_said(tmp_path, text, version, environment):
+    root = drop(tmp_path, "next.config.js", text, version=version)
+    prepare_snapshot(root, recipe=NEXT, base_path="/x")
+    assert load(root, **environment)["basePath"] == "/x"
+
+
 def test_none_gets_one(tmp_path):
     root = drop(tmp_path, "", "")
     prepare_snapshot(root, recipe=NEXT, base_path="")
