@@ -31,7 +31,7 @@ class View:
         unrouted_since: When an instance's address left the proxy's table; no entry: it never
             was in it.
         target: What was last asked of the proxy for this draft.
-        confirmed: What the proxy's confirmed table has for it.
+        confirmed: What visitors surely reach, by the tables that the proxy confirmed and may have by now.
         restarting: Instances that are to be stopped and started anew.
         alone: Instances that were started alone: others of the draft would take their port.
         address: Which of its two addresses the draft is built for.

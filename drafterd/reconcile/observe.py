@@ -93,7 +93,7 @@ class Observer:
             target=self._publisher.target(draft),
             restarting=frozenset(self._restarting & {instance.id for instance in found}),
             alone=frozenset(self._alone & {instance.id for instance in found}),
-            confirmed=self._publisher.confirmed.target(draft),
+            confirmed=self._publisher.reached(draft),
             address=self._addressing.primary(draft),
             trouble=trouble,
         )

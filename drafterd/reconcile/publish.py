@@ -48,6 +48,7 @@ class Publisher:
         self._targets: Mapping[DraftId, Target | None] = {}
         self._confirmed = RouteTable()
         self._unconfirmed: frozenset[Address] = frozenset()
+        self._left_out: frozenset[DraftId] = frozenset()
         self._named_by: tuple[_Parts, frozenset[Address]] | None = None
         self._left: dict[Address, float] = {}
         self._wake = asyncio.Event()
@@ -74,6 +75,13 @@ class Publisher:
     def confirmed(self) -> RouteTable:
         """The newest table that the proxy has; an adopted one counts once the proxy has shown it."""
         return self._confirmed if self._verified else RouteTable()
+
+    def reached(self, draft: DraftId) -> Target | None:
+        """What visitors of a draft surely reach, or None.
+
+        A table on its way, which the proxy may have by now, must not have left the draft out.
+        """
+        return None if draft in self._left_out else self.confirmed.target(draft)
 
     def target(self, draft: DraftId) -> Target | None:
         """What was last asked for a draft."""
@@ -152,6 +160,7 @@ class Publisher:
     async def _publish(self, wanted: RouteTable) -> bool:
         changed = wanted != self._confirmed or not self._verified
         self._unconfirmed = self._unconfirmed | wanted.addresses
+        self._left_out |= _drafts(self._confirmed) - _drafts(wanted)
         begun = time.monotonic()
         try:
             await self._proxy.publish(wanted)
@@ -161,6 +170,9 @@ class Publisher:
         seconds = time.monotonic() - begun
         before = self._confirmed.addresses | self._unconfirmed
         known, self._confirmed, self._unconfirmed, self.problem = self._confirmed, wanted, frozenset(), None
+        doubtful, self._left_out = self._left_out & _drafts(wanted), frozenset()
+        for draft in doubtful:
+            self._on_change(draft)
         if not self._verified:
             self._verified = True
             for route in wanted.routes:
@@ -195,3 +207,7 @@ class Publisher:
         for draft in was.keys() | is_now.keys():
             if was.get(draft) != is_now.get(draft):
                 self._on_change(draft)
+
+
+def _drafts(table: RouteTable) -> frozenset[DraftId]:
+    return frozenset(route.draft for route in table.routes)

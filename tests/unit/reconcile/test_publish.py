@@ -25,8 +25,11 @@ class MemoryProxy:
     def __init__(self, table=NOTHING):
         self.tables = [table]
         self.refuses = False
+        self.free = asyncio.Event()
+        self.free.set()
 
     async def publish(self, table):
+        await self.free.wait()
         if self.refuses:
             raise ProxyRejected("no", hint="later")
         self.tables.append(table)
@@ -99,6 +102,50 @@ async def test_an_address_counts_as_routed_until_a_table_without_it_is_confirmed
         assert publisher.problem is None
         publisher.route(A, None)
         await eventually(lambda: publisher.routed(both) == set())
+
+
+async def test_a_draft_is_not_sure_to_be_reached_while_a_table_without_it_is_on_its_way():
+    proxy = MemoryProxy()
+    async with publishing(proxy) as (publisher, changed):
+        publisher.route(A, ONE)
+        await eventually(lambda: publisher.reached(A) == ONE)
+        proxy.free.clear()
+        publisher.route(A, None)
+        await eventually(lambda: publisher.reached(A) is None)
+        publisher.route(A, ONE)
+        assert publisher.reached(A) is None  # the proxy may show its page already
+        changed.clear()
+        proxy.free.set()
+        await eventually(lambda: publisher.reached(A) == ONE)
+        assert A in changed
+
+
+async def test_a_draft_whose_refused_removal_was_taken_back_is_told_of():
+    proxy = MemoryProxy()
+    async with publishing(proxy) as (publisher, changed):
+        publisher.route(A, ONE)
+        await eventually(lambda: publisher.reached(A) == ONE)
+        proxy.refuses = True
+        publisher.route(A, None)
+        await eventually(lambda: publisher.problem)
+        publisher.route(A, ONE)
+        changed.clear()
+        proxy.refuses = False
+        await eventually(lambda: publisher.reached(A) == ONE)
+        assert A in changed
+
+
+async def test_a_draft_is_reached_all_the_time_while_it_moves():
+    proxy = MemoryProxy()
+    async with publishing(proxy) as (publisher, _):
+        publisher.route(A, ONE)
+        await eventually(lambda: publisher.reached(A) == ONE)
+        proxy.free.clear()
+        publisher.route(A, TWO)
+        await eventually(lambda: len(publisher.routed([an_instance(1), an_instance(2)])) == 2)
+        assert publisher.reached(A) == ONE
+        proxy.free.set()
+        await eventually(lambda: publisher.reached(A) == TWO)
 
 
 async def test_when_an_address_left_is_known_of_those_that_were_routed():
