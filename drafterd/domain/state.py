@@ -53,7 +53,9 @@ def serving(view: View) -> ReleaseId | None:
         return None
     if view.confirmed.address is None:
         return view.current
-    return next((instance.release for instance in view.instances if instance.address == view.confirmed.address), None)
+    # One that is restarted after a crash keeps its route, and does not answer meanwhile.
+    answering = (instance for instance in view.instances if instance.status is InstanceStatus.READY)
+    return next((instance.release for instance in answering if instance.address == view.confirmed.address), None)
 
 
 def problem(view: View, rules: plan.Rules) -> Problem | None:

@@ -53,6 +53,11 @@ CASES = {
         State.READY,
         Work.STARTING,
     ),
+    "restarted after a crash, its route kept": (
+        a_live_view(instances=(an_instance(1, InstanceStatus.STARTING),)),
+        State.STARTING,
+        Work.NONE,
+    ),
     "answers, not current yet": (
         a_view(releases=(a_release(1),), instances=(an_instance(1),)),
         State.STARTING,
