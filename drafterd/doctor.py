@@ -22,6 +22,7 @@ from drafterd.config import DEFAULT_ENV, Config
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.model import Address
 from drafterd.sandbox import choose
+from drafterd.sandbox.places import Places
 from drafterd.toolchain import Toolchain, which
 
 PYTHON_MIN = (3, 11)
@@ -74,7 +75,8 @@ def examine(config: Config) -> tuple[Finding, ...]:
 
 def preflight(config: Config) -> tuple[Finding, ...]:
     """What would keep `up` from working: only the errors."""
-    found = (finding for look in (_python, _node, _supervisord, _traefik, _folders, _ports) for finding in look(config))
+    essential = (_python, _node, _supervisord, _traefik, _folders, _ports, _isolation)
+    found = (finding for look in essential for finding in look(config))
     return tuple(finding for finding in found if finding.level is Level.ERROR)
 
 
@@ -297,17 +299,15 @@ def _gigabytes(count: float) -> str:
 def _isolation(config: Config) -> Findings:
     for name, word in (("build.sandbox", config.build.sandbox), ("run.sandbox", config.run.sandbox)):
         try:
-            sandbox = choose(word)
+            sandbox = choose(word, Places(layout=config.layout()))
         except DrafterdError as error:
             yield Finding(name, Level.ERROR, error.summary, error.hint)
             continue
         if sandbox.name == "plain":
-            detail = (
-                "isolation: none; a draft has the rights of its user: it can read its neighbours and the state folder"
-            )
-            yield Finding(name, Level.WARNING, detail, "run only drafts that you trust, under a user of their own")
+            mend = "run only drafts that you trust, under a user of their own"
+            yield Finding(name, Level.WARNING, f"isolation: {sandbox.isolation}", mend)
         else:
-            yield _good(name, sandbox.name)
+            yield _good(name, f"{sandbox.name}, isolation: {sandbox.isolation}")
 
 
 def _daemon(config: Config) -> Findings:

@@ -14,11 +14,11 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drafterd.domain.interfaces import Outcome
+from drafterd.domain.interfaces import Exceeded, Outcome
 from drafterd.domain.model import Limits
 
 MARK = "DRAFTERD_MARK"
@@ -61,10 +61,12 @@ async def run(
     timeout: float,  # noqa: ASYNC109 - the deadline is the child's: it gets TERM and its grace first
     grace: float = 10.0,
     output_max: int = 20_000_000,
+    flood_max: int = 100_000_000,
     on_line: Callable[[bytes], None],
     on_start: Callable[[int], None] | None = None,
     limits: Limits | None = None,
     niceness: int = 0,
+    blocked: Collection[signal.Signals] = (),
 ) -> Outcome:
     """Run a command to its end; afterwards no process of its group is left.
 
@@ -73,9 +75,11 @@ async def run(
         environment: The whole environment of the child.
         timeout: Seconds until TERM to the group; `grace` seconds later comes KILL.
         output_max: Bytes of output that are kept; one line says that more was dropped.
+        flood_max: After so many dropped bytes the group is killed.
         on_line: Gets each line of stdout and stderr, as it comes, without its end.
         on_start: Gets the number of the process, which is that of its group.
         limits: What the kernel is to enforce for each process.
+        blocked: Signals that the child is started with blocked, as its children are until they say otherwise.
 
     On cancellation the group is ended in the same way before the error goes on; a second
     cancellation ends the grace.
@@ -84,7 +88,8 @@ async def run(
         OSError: The command cannot be started.
     """
     began = time.monotonic()
-    child = _Child(argv, cwd, environment, _Lines(on_line, output_max))
+    with _blocking(blocked):
+        child = _Child(argv, cwd, environment, _Lines(on_line, output_max), flood_max)
     timed_out = False
     try:
         child.restrict(limits or Limits(), niceness)
@@ -106,14 +111,29 @@ async def run(
             child.close()
             if MARK in environment:
                 sweep(environment[MARK].__eq__)
-    return _outcome(child.code, timed_out=timed_out, seconds=time.monotonic() - began)
+    exceeded = Exceeded.OUTPUT if child.flooded else None
+    return _outcome(child.code, timed_out=timed_out, exceeded=exceeded, seconds=time.monotonic() - began)
 
 
-def _outcome(code: int | None, *, timed_out: bool, seconds: float) -> Outcome:
-    if code is None or code < 0:
-        ended_by = signal.SIGKILL if code is None else -code
-        return Outcome(code=None, signal=ended_by, timed_out=timed_out, seconds=seconds)
-    return Outcome(code=code, timed_out=timed_out, seconds=seconds)
+def _outcome(code: int | None, *, timed_out: bool, exceeded: Exceeded | None, seconds: float) -> Outcome:
+    ended_by = None if code is not None and code >= 0 else signal.SIGKILL if code is None else -code
+    return Outcome(
+        code=code if ended_by is None else None,
+        signal=ended_by,
+        timed_out=timed_out,
+        exceeded=exceeded,
+        seconds=seconds,
+    )
+
+
+@contextlib.contextmanager
+def _blocking(signals: Collection[signal.Signals]) -> Iterator[None]:
+    """What is started meanwhile inherits that these signals are blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Lines:
@@ -160,9 +180,12 @@ class _Lines:
 class _Child:
     """One running child: its group, its pipe, its end."""
 
-    def __init__(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], lines: _Lines) -> None:
+    def __init__(
+        self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], lines: _Lines, flood_max: int
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines = lines
+        self._flood_left = flood_max
         self._drain_timer: asyncio.TimerHandle | None = None
         self._exited = asyncio.Event()
         self._pipe, writer = os.pipe2(os.O_CLOEXEC)
@@ -190,6 +213,10 @@ class _Child:
     @property
     def code(self) -> int | None:
         return self._popen.returncode
+
+    @property
+    def flooded(self) -> bool:
+        return self._flood_left < 0
 
     def restrict(self, limits: Limits, niceness: int) -> None:
         """Lower its priorities and set its limits; its children inherit them.
@@ -270,7 +297,12 @@ class _Child:
     def _drain(self) -> None:
         """Throw away what a flood brings, slowly: it must not cost the daemon its processor."""
         with contextlib.suppress(BlockingIOError):
-            if not os.read(self._pipe, _DRAIN_CHUNK):
+            data = os.read(self._pipe, _DRAIN_CHUNK)
+            if not data:
+                return
+            self._flood_left -= len(data)
+            if self.flooded:
+                self.signal(signal.SIGKILL)
                 return
         self._drain_timer = self._loop.call_later(_DRAIN_EVERY, self._drain)
 

@@ -24,6 +24,9 @@ BUILD = "build"
 SOURCE = "src"
 """The folder of a build's own copy of the source, in its scratch folder."""
 
+MANAGERS = "managers"
+"""The folder in which package managers are fetched."""
+
 _HOME, _TEMPORARY = "home", "tmp"
 _TEMPORARY_MAX = 70
 _IDENTITY = "process.json"
@@ -122,6 +125,10 @@ class Commands:
             timeout=max(0.0, min(within, self._deadline - time.monotonic())),
             grace=tools.settings.grace,
             output_max=tools.settings.output_max,
+            # Not the folder around them: what we keep there of this build is not for it to change.
+            writable=tuple(self.scratch / name for name in (SOURCE, _HOME, _TEMPORARY, MANAGERS)),
+            shared=(tools.layout.caches,),
+            disk_max=tools.settings.disk_max,
             limits=tools.settings.limits,
         )
         return await tools.sandbox.run(wanted, on_line=self._log.line, on_start=self._record)

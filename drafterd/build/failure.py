@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from drafterd.build.exceeded import told
 from drafterd.build.failure_classes import CLASSES, FULL_HINT
 from drafterd.build.firsterror import first_error
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.interfaces import Outcome
-from drafterd.domain.model import Build, Mend, Problem
+from drafterd.domain.model import Build, Limits, Mend, Problem
 
 TAIL = 40
 """Lines of the log that a problem carries."""
@@ -85,6 +86,8 @@ def of_step(
     now: float,
     retry: float,
     proposals: Sequence[str] = (),
+    limits: Limits | None = None,
+    disk_max: int | None = None,
 ) -> BuildFailed:
     """Why a command of a build failed.
 
@@ -93,8 +96,12 @@ def of_step(
         root: The scratch folder: its name is taken out of what is shown.
         retry: Seconds until a failure by the machine's fault is tried again.
         proposals: What the author could do, and what is not done unasked.
+        limits: What the step was given, and `disk_max`: what its folders might hold.
     """
     shown = [line[:_TAIL_LINE].replace(f"file://{root}/", "").replace(f"{root}/", "") for line in lines]
+    if outcome.exceeded:
+        words = told(outcome.exceeded, step, limits or Limits(), disk_max)
+        return failed(words.code, words.summary, step=step, hint=words.hint, mend=words.mend, tail=shown)
     if outcome.timed_out:
         return _timed_out(step, outcome, shown)
     summary, where = first_error(shown, step)

@@ -39,6 +39,18 @@ _DISK = FailureClass(
     mend=Mend.MACHINE,
     retried=True,
 )
+_FILE = FailureClass(
+    code="file-too-large",
+    sign=re.compile(r"\bEFBIG\b|\bFile too large\b|\bSIGXFSZ\b"),
+    hint="look for a script that writes in a loop: one file of a build may have 4 GB",
+)
+_FORK = FailureClass(
+    code="too-many-processes",
+    sign=re.compile(
+        r"\b[Cc]annot fork\b|\bfork: (?:retry: )?Resource temporarily unavailable|\bspawn \S{1,200} EAGAIN\b"
+    ),
+    hint="look for a script that starts itself again and again",
+)
 _ENGINES = FailureClass(
     code="unreachable-host",
     sign=re.compile(
@@ -290,7 +302,7 @@ _BUILD = (
 )
 
 CLASSES: Mapping[str, tuple[FailureClass, ...]] = {
-    "install": (_DISK, _ENGINES, *_INSTALL, _COMMAND),
-    "build": (_DISK, _MEMORY, _ENGINES, *_BUILD),
+    "install": (_DISK, _FILE, _FORK, _ENGINES, *_INSTALL, _COMMAND),
+    "build": (_DISK, _FILE, _FORK, _MEMORY, _ENGINES, *_BUILD),
 }
 """By step; the first that matches counts."""

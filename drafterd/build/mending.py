@@ -93,7 +93,7 @@ class Mending:
 
     async def again(self, step: str, outcome: Outcome) -> Remedy | None:
         """Prepare another try of a step that failed; None: there is none that may help."""
-        if outcome.timed_out:
+        if outcome.timed_out or outcome.exceeded:
             return None
         situation = self.situation(step, outcome)
         await self._take_back(situation)

@@ -22,7 +22,8 @@ class BuildSettings:
         dependencies_max: What the kept dependencies may take on the disk, together.
         dependencies_age: How long dependencies without a lock file are taken from an earlier build.
         retry_after: When a build that failed by the machine's fault is tried again.
-        limits: For each process of a build.
+        limits: For all processes of a build together; files and open files: for each of them.
+        disk_max: What a build's own folders may hold; None is no limit.
         surroundings: What the operator's machine needs to reach the registry: proxies,
             certificates, the registry's address; read from this process by default.
         notice: Whether a failure is written into the draft's folder too.
@@ -39,6 +40,7 @@ class BuildSettings:
     dependencies_max: int = 20_000_000_000
     dependencies_age: float = 86_400.0
     retry_after: float = 60.0
+    disk_max: int | None = None
     limits: Limits = field(default_factory=Limits)
     surroundings: Mapping[str, str] = field(default_factory=environment.of_daemon)
     notice: bool = True

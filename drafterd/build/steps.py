@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drafterd import tree
 from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
-from drafterd.build.commands import BUILD, Commands, Tools
+from drafterd.build.commands import BUILD, MANAGERS, Commands, Tools
 from drafterd.build.dependency_key import dependency_key
 from drafterd.build.foreign import NODE_MODULES, inside, is_plain
 from drafterd.build.log import BuildLog
@@ -223,7 +223,7 @@ class Steps:
             return (await self._commands.run(INSTALL, argv, {}, folder=folder, within=fetch.TIMEOUT)).ok
 
         self._commands.crew = await fetch.crew(
-            tools.shelf, wanted, called, path=tools.toolchain.path, scratch=self.scratch / "managers", run=run
+            tools.shelf, wanted, called, path=tools.toolchain.path, scratch=self.scratch / MANAGERS, run=run
         )
         self._equipped = True
         if wanted in self._commands.crew.missing:
@@ -263,5 +263,7 @@ class Steps:
                 root=self._source,
                 now=self._tools.clock(),
                 retry=self._tools.settings.retry_after,
+                limits=self._tools.settings.limits,
+                disk_max=self._tools.settings.disk_max,
                 proposals=proposals(self._mending.situation(step)),
             )

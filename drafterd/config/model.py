@@ -100,6 +100,8 @@ class BuildConfig(_Section):
     """Builds at once; `auto` is one per two cores."""
     timeout: values.PositiveDuration = 600.0
     """Deadline of a whole build."""
+    memory_max: values.Size = 3 << 30
+    """What all processes of a build may take together."""
     sandbox: values.SandboxWord = "auto"
     """How builds are confined; `auto` is the strongest that works here, and the status says which."""
 

@@ -24,6 +24,9 @@ OWNED = frozenset({"PORT", "NEXTAUTH_URL", "AUTH_URL"})
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)", re.ASCII)
 _DURATION_TEXT = "a duration such as 90s, 15m or 2h"
+_SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_SIZE = re.compile(r"(\d{1,6})(K|M|G)", re.ASCII)
+_SIZE_TEXT = "a size such as 512M or 3G"
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)", re.ASCII)
 _LISTEN_TEXT = "host:port such as 127.0.0.1:8740, the host an IPv4 address or localhost"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -72,6 +75,22 @@ def _positive_duration(found: object) -> float:
     if seconds <= 0:
         raise _refuse(f"{_DURATION_TEXT}, more than 0")
     return seconds
+
+
+def parse_size(found: object) -> int:
+    """`512M`, `3G` in bytes, counted by 1024."""
+    match = _SIZE.fullmatch(found) if isinstance(found, str) else None
+    if match is None or int(match[1]) == 0:
+        raise _refuse(_SIZE_TEXT)
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def show_size(size: int) -> str:
+    """The shortest exact spelling: 3 * 2**30 is `3G`."""
+    for unit in ("G", "M"):
+        if size % _SIZES[unit] == 0:
+            return f"{size // _SIZES[unit]}{unit}"
+    return f"{size // _SIZES['K']}K"
 
 
 def parse_address(found: object) -> Address:
@@ -169,6 +188,12 @@ _AS_DURATION = (
 )
 Duration = Annotated[float, BeforeValidator(parse_duration), *_AS_DURATION]
 PositiveDuration = Annotated[float, BeforeValidator(_positive_duration), *_AS_DURATION]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(show_size, return_type=str),
+    WithJsonSchema({**_TEXT, "pattern": f"^{_SIZE.pattern}$", "examples": ["512M", "3G"]}),
+]
 _AS_ADDRESS = (
     PlainSerializer(str, return_type=str),
     WithJsonSchema({**_TEXT, "pattern": r"^(localhost|[0-9.]+):[0-9]{1,5}$"}),
@@ -188,4 +213,4 @@ Slots = Annotated[
 Template = Annotated[str | None, BeforeValidator(_template_or_nothing), WithJsonSchema({"type": ["string", "null"]})]
 """A value of `env`; None takes the variable out."""
 VariableName = Annotated[str, BeforeValidator(_variable), WithJsonSchema(_TEXT)]
-SandboxWord = Literal["auto", "plain"]
+SandboxWord = Literal["auto", "bubblewrap", "plain"]

@@ -30,11 +30,6 @@ from drafterd.sandbox import choose
 from drafterd.toolchain import Toolchain
 from drafterd.watch.watcher import FolderWatcher
 
-ISOLATION = {
-    "plain": "none: a draft runs as the daemon's user and can read what that user can",
-}
-"""What each sandbox means, in plain words."""
-
 
 class House:
     """Everything of one daemon; nothing runs yet."""
@@ -76,7 +71,12 @@ class House:
     @cached_property
     def sandbox(self) -> Sandbox:
         """The walls around running drafts."""
-        return choose(self.config.run.sandbox)
+        return choose(self.config.run.sandbox, settings.places(self.layout, self.toolchain))
+
+    @cached_property
+    def build_sandbox(self) -> Sandbox:
+        """The walls around builds."""
+        return choose(self.config.build.sandbox, settings.places(self.layout, self.toolchain))
 
     @cached_property
     def watcher(self) -> FolderWatcher:
@@ -100,7 +100,7 @@ class House:
         return BuildQueue(
             layout=self.layout,
             ledger=self.ledger,
-            sandbox=choose(self.config.build.sandbox),
+            sandbox=self.build_sandbox,
             toolchain=self.toolchain,
             settings=settings.build_settings(self.config),
             order=lambda draft: self.observer.order(draft),  # noqa: PLW0108 - the observer needs the builds: made later
@@ -205,7 +205,7 @@ class House:
             restarting=self.restarting,
             usage=usage,
             ports_free=lambda: self.leases.free,
-            sandbox=f"{self.sandbox.name} (isolation: {ISOLATION.get(self.sandbox.name, 'full')})",
+            sandbox=settings.shown_sandbox(self.sandbox, self.build_sandbox),
         )
 
     # What one part tells another

@@ -194,6 +194,9 @@ async def _run(
         if started is not None:
             running.append(tasks.create_task(_beside(started(house.control, url))))
         _log.info("daemon.started", drafts=str(house.layout.drafts), version=__version__)
+        for name, sandbox in (("build", house.build_sandbox), ("run", house.sandbox)):
+            tell = _log.info if sandbox.name != "plain" else _log.warning
+            tell("sandbox.chosen", of=name, sandbox=sandbox.name, isolation=sandbox.isolation)
         await stop.wait()
         _log.info("daemon.stopping")
         for task in running:

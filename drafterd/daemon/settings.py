@@ -2,20 +2,32 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from drafterd.build import environment
 from drafterd.build.settings import BuildSettings
 from drafterd.config import Config
 from drafterd.domain.addressing import Addressing
 from drafterd.domain.capacity import build_slots
+from drafterd.domain.interfaces import Sandbox
+from drafterd.domain.model import Limits
 from drafterd.domain.outputs import is_public
 from drafterd.domain.plan import Rules
 from drafterd.fix.settings import FixSettings
 from drafterd.layout import Layout
 from drafterd.reconcile.observe import BuildFacts
 from drafterd.route.table import RouteSettings
+from drafterd.run.spec import preload_path
+from drafterd.sandbox.places import Places, tools
+from drafterd.toolchain import Toolchain
 from drafterd.web.places import EdgeSettings
 
+_CERTIFICATES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "npm_config_cafile")
+_PROCESSES = 1024
+_PROCESSES_PER_CORE = 64
+_FILE_MAX = 4_000_000_000
+_FOLDER_MAX = 10_000_000_000
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
@@ -64,7 +76,30 @@ def build_settings(config: Config) -> BuildSettings:
         slots=build_slots(config.build.slots, os.cpu_count() or 1),
         timeout=config.build.timeout,
         keep_builds=config.keep.builds,
+        disk_max=_FOLDER_MAX,
+        # Tools start threads for each core, and processes for each core that have them too.
+        limits=Limits(
+            memory=config.build.memory_max,
+            processes=_PROCESSES + _PROCESSES_PER_CORE * (os.cpu_count() or 1),
+            file_size=_FILE_MAX,
+        ),
     )
+
+
+def places(layout: Layout, toolchain: Toolchain) -> Places:
+    """What drafts are shown of this installation: tools, the machine's certificates, our module for servers."""
+    around = environment.of_daemon()
+    named = [Path(around[name]) for name in _CERTIFICATES if name in around]
+    certificates = [path for path in named if path.is_absolute() and path not in layout.state.parents]
+    return Places(
+        layout=layout, readable=(*tools(toolchain), layout.managers, preload_path(), *dict.fromkeys(certificates))
+    )
+
+
+def shown_sandbox(run: Sandbox, build: Sandbox) -> str:
+    """How drafts are kept apart, for the status."""
+    shown = f"{run.name} (isolation: {run.isolation})"
+    return shown if build.isolation == run.isolation else f"{shown}; builds: {build.name} ({build.isolation})"
 
 
 def build_facts(config: Config, node_version: str, environ: Mapping[str, str] = os.environ) -> BuildFacts:

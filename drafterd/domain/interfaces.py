@@ -6,6 +6,7 @@ Each has one contract-test module that every implementation must pass.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -176,6 +177,15 @@ class Proxy(Protocol):
         ...
 
 
+class Exceeded(StrEnum):
+    """The limit that ended a step."""
+
+    MEMORY = "memory"
+    PROCESSES = "processes"
+    OUTPUT = "output"
+    DISK = "disk"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One command of a build.
@@ -186,6 +196,10 @@ class Step:
         timeout: Wall time, seconds.
         grace: Seconds between TERM and KILL.
         output_max: Bytes of output that are kept; more is dropped and said so.
+        flood_max: Bytes of output beyond that which end the step.
+        writable: Folders of its own beside `cwd`; a sandbox with walls lets it write nowhere else.
+        shared: Folders that it may write and that are not its own: caches.
+        disk_max: Bytes that its own folders may hold; None is no limit.
     """
 
     name: str
@@ -195,6 +209,10 @@ class Step:
     timeout: float
     grace: float = 10.0
     output_max: int = 20_000_000
+    flood_max: int = 100_000_000
+    writable: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
+    disk_max: int | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -206,18 +224,20 @@ class Outcome:
         code: Exit code, or None when a signal ended it.
         signal: The signal, or None.
         timed_out: Our deadline ended it.
+        exceeded: The limit that ended it, or None.
         seconds: Wall time.
     """
 
     code: int | None
     signal: int | None = None
     timed_out: bool = False
+    exceeded: Exceeded | None = None
     seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
         """Whether it ended well."""
-        return self.code == 0
+        return self.code == 0 and self.exceeded is None
 
 
 class Sandbox(Protocol):
@@ -225,12 +245,17 @@ class Sandbox(Protocol):
 
     name: str
 
+    @property
+    def isolation(self) -> str:
+        """How far drafts are kept apart, for people: a word, a colon, what it means."""
+        ...
+
     async def run(self, step: Step, *, on_line: Callable[[bytes], None], on_start: Callable[[int], None]) -> Outcome:
-        """Run a step to its end; on cancellation its whole process group is ended first."""
+        """Run a step to its end, its limit or its deadline; afterwards, and before a cancellation, nothing is left."""
         ...
 
     def wrap(self, spec: InstanceSpec) -> Sequence[str]:
-        """The command line that runs an instance inside the walls."""
+        """The command line that runs an instance inside the walls, started with TERM blocked. Blocks for a while."""
         ...
 
 

@@ -30,6 +30,8 @@ from drafterd.reconcile.publish import Publisher
 
 LOOPBACK = "127.0.0.1"
 OPEN_FILES = 4096
+PROCESSES = 512
+"""Of one draft, threads included; a server of Next.js has some 30."""
 
 _log = structlog.get_logger(__name__)
 
@@ -141,7 +143,7 @@ class Performer:
             environment=environment,
             address=Address(LOOPBACK, port),
             probe_path=f"{release.base_path}/" if not release.base_path else release.base_path,
-            limits=Limits(open_files=OPEN_FILES),
+            limits=Limits(open_files=OPEN_FILES, processes=PROCESSES),
         )
 
     async def _stop(self, view: View, action: Stop) -> None:

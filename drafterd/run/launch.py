@@ -5,12 +5,14 @@ library; it is started by its path, so that it needs no installed package either
 read here, and does not stand in supervisord's file, because that has no escape for what a draft may hold.
 """
 
+import fcntl
 import json
 import os
 import resource
 import signal
 import stat
 import sys
+import termios
 
 _BAD = 78  # EX_CONFIG
 _LARGEST = 4_000_000
@@ -62,10 +64,26 @@ def _become(data: bytes) -> None:
     # processes counts all drafts of the same user together.
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored, signal.SIG_DFL)  # Python ignores them, and that would be inherited
+    if spec.get("walls"):
+        # Signals are meant for what runs within; the walls would end at once, and take it along.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        _leave_terminal()
     os.umask(0o077)
     os.chdir(spec["cwd"])
     sys.stdout.flush()
     os.execve(argv[0], argv, environment)  # noqa: S606 - no shell is what we want
+
+
+def _leave_terminal() -> None:
+    """Let go of a terminal that supervisord may have: what runs within could type into it."""
+    if os.getsid(0) == os.getpid():
+        return  # whoever leads a session would be hung up; supervisord's children do not
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return
+    fcntl.ioctl(terminal, termios.TIOCNOTTY)
+    os.close(terminal)
 
 
 def _limit(which: int, wanted: int) -> None:

@@ -61,6 +61,7 @@ def encode(spec: InstanceSpec, argv: Sequence[str], state: Path) -> bytes:
         "argv": list(argv),
         "environment": _environment(spec),
         "state": str(state),
+        "walls": list(argv) != list(spec.argv),
     }
     return json.dumps(content, sort_keys=True).encode()
 

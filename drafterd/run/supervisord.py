@@ -96,7 +96,8 @@ class SupervisordRuntime:
             RuntimeUnavailable: supervisord does not answer, or the files cannot be written.
             ConfigError: A path cannot stand in supervisord's file.
         """
-        data = specs.encode(spec, self._wrap(spec), self._layout.state)
+        argv = await asyncio.to_thread(self._wrap, spec)
+        data = specs.encode(spec, argv, self._layout.state)
         text = program_text(spec.id, spec=self._layout.spec(spec.id), log=self._layout.instance_log(spec.id)).encode()
         async with self._locked(spec.id):
             program = await self._programs.one(spec.id)

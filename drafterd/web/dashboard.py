@@ -33,10 +33,8 @@ _TYPES = {STYLE: "text/css", DASHBOARD_SCRIPT: "text/javascript"}
 
 _ISOLATION = {
     "none": "Drafts are not isolated: one could read the files and reach the servers of the others.",
-    "plain": "Drafts are not isolated: one could read the files and reach the servers of the others.",
-    "uid-only": "Drafts run as users of their own, without further walls.",
-    "no-userns": "Drafts are isolated, without user namespaces.",
-    "full": "Drafts are fully isolated.",
+    "no-userns": "Drafts are isolated: each sees its own files only. They share the network.",
+    "full": "Drafts are isolated: each sees its own files only. They share the network.",
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -128,7 +126,7 @@ class Dashboard:
             render(
                 "status.html",
                 status=status,
-                isolation=_ISOLATION.get(status.sandbox, f"Drafts run in the sandbox “{status.sandbox}”."),
+                isolation=_isolation(status.sandbox),
                 reports=self._control.drafts(),
                 queue=self._control.queue(),
                 trusted=visitor.trusted,
@@ -159,6 +157,12 @@ class Dashboard:
                 changed = await next_changes(changes, within=_TELL_EVERY)
                 if changed:
                     await response.send(json.dumps(sorted(changed)), event="changed")
+
+
+def _isolation(sandbox: str) -> str:
+    """How drafts are kept apart, in one sentence."""
+    level = sandbox.rpartition("(isolation: ")[2].partition(":")[0]
+    return _ISOLATION.get(level, f"Drafts run in the sandbox “{sandbox}”.")
 
 
 def _html(text: str, *, status: int = 200) -> web.Response:

@@ -36,7 +36,8 @@ def instances(server):
     found = []
     for process in server.processes():
         with contextlib.suppress(psutil.Error, OSError):
-            found.append(process.environ().get("DRAFTERD_INSTANCE", "_"))
+            if process.name() != "bwrap":  # the walls bear the mark too
+                found.append(process.environ().get("DRAFTERD_INSTANCE", "_"))
     return sorted(name for name in found if not name.startswith("_"))
 
 
@@ -137,7 +138,8 @@ async def test_everything_is_killed_at_once_as_by_a_power_cut(tmp_path):
         await server.until("a", "ready", within=60)
         await server.kill()
         for process in server.processes():
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # walls end with whoever made them
+                process.kill()
         await eventually(lambda: server.processes() == [], within=10)
         await server.start()
         await converged(server, "one", "r1")

@@ -29,7 +29,7 @@ def _recipe(facts: dict[str, object]) -> Recipe:
 
 
 async def main(root: Path, die_at: str) -> None:
-    world = World(root)
+    world = World(root, sandbox="plain")
     wanted = {DraftId(name): _recipe(facts) for name, facts in json.loads((root / "wanted.json").read_text()).items()}
 
     def changed(draft: DraftId) -> None:

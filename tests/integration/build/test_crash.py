@@ -84,7 +84,7 @@ def _alive(pid: int) -> bool:
 
 async def _converges(root: Path, *, number: int) -> None:
     """A new daemon finds the build interrupted, nothing left of it, and builds it once more."""
-    async with World(root).running() as world:
+    async with World(root, sandbox="plain").running() as world:
         key = world.drop({}, RECIPE)
         await eventually(lambda: world.last().status is BuildStatus.INTERRUPTED)
         await eventually(lambda: not any(world.layout.builds(HELLO).glob("*")))
@@ -97,7 +97,7 @@ async def _converges(root: Path, *, number: int) -> None:
 
 @pytest.mark.parametrize("step", ["install", "build"])
 async def test_killed_while_a_process_of_the_draft_runs(tmp_path, step):
-    world = World(tmp_path)
+    world = World(tmp_path, sandbox="plain")
     world.drop(_files(tmp_path), RECIPE)
     _want(tmp_path, hello=RECIPE)
     if step == "build":
@@ -108,14 +108,14 @@ async def test_killed_while_a_process_of_the_draft_runs(tmp_path, step):
         os.kill(daemon.pid, signal.SIGKILL)
         daemon.wait(10)
         assert all(map(_alive, pids)), "the draft's processes outlive the daemon: else this test shows nothing"
-        async with World(tmp_path).running():
+        async with World(tmp_path, sandbox="plain").running():
             await eventually(lambda: not any(map(_alive, pids)))
         await _converges(tmp_path, number=2)
 
 
 @pytest.mark.parametrize("step", ["snapshot", "pack"])
 async def test_killed_in_a_step_of_our_own(tmp_path, step):
-    world = World(tmp_path)
+    world = World(tmp_path, sandbox="plain")
     world.drop(_files(tmp_path), RECIPE)
     _want(tmp_path, hello=RECIPE)
     _go(tmp_path)
@@ -126,21 +126,21 @@ async def test_killed_in_a_step_of_our_own(tmp_path, step):
 
 
 async def test_killed_after_the_release_was_published_keeps_it_whole(tmp_path):
-    world = World(tmp_path)
+    world = World(tmp_path, sandbox="plain")
     world.drop(_files(tmp_path), RECIPE)
     _want(tmp_path, hello=RECIPE)
     _go(tmp_path)
     with _daemon(tmp_path, "published") as daemon:
         assert daemon.wait(60) == -signal.SIGKILL
-    assert [release.id for release in World(tmp_path).queue.releases(HELLO)] == ["r1"]
+    assert [release.id for release in World(tmp_path, sandbox="plain").queue.releases(HELLO)] == ["r1"]
     await _converges(tmp_path, number=2)
 
 
 async def test_what_waited_is_built_after_a_kill(tmp_path):
-    world = World(tmp_path)
+    world = World(tmp_path, sandbox="plain")
     key = world.drop({"index.html": "x"})
     await world.queue.enqueue(HELLO, key)
-    again = World(tmp_path)  # as after a kill: nothing but the ledger is left
+    again = World(tmp_path, sandbox="plain")  # as after a kill: nothing but the ledger is left
     again.orders.update(world.orders)
     async with again.running():
         assert (await again.ended(1)).status is BuildStatus.SUCCEEDED
@@ -152,7 +152,7 @@ def _namespaces() -> bool:
 
 @pytest.mark.skipif(not _namespaces(), reason="no user namespaces: a small disk cannot be mounted here")
 def test_a_full_disk_is_the_machines_to_mend_and_the_queue_goes_on(tmp_path):
-    world = World(tmp_path)
+    world = World(tmp_path, sandbox="plain")
     drafts = world.layout.state / "drafts"
     drafts.mkdir(parents=True)
     fills = "require('fs').writeFileSync('dist', Buffer.alloc(9000000))"

@@ -133,7 +133,7 @@ async def test_a_failed_build_says_why_everywhere_and_its_notice_goes_with_the_n
 
 
 async def test_the_notice_is_never_written_through_a_link(tmp_path):
-    async with World(tmp_path).running() as world:
+    async with World(tmp_path, sandbox="plain").running() as world:
         outside = tmp_path / "outside"
         outside.mkdir()
         (outside / "kept").write_text("kept")
@@ -159,7 +159,7 @@ async def test_the_notice_is_never_written_through_a_link(tmp_path):
 
 
 async def test_a_build_that_hangs_and_ignores_term_is_ended_with_all_it_started(tmp_path):
-    async with World(tmp_path, settings=BuildSettings(timeout=3, grace=0.3)).running() as world:
+    async with World(tmp_path, settings=BuildSettings(timeout=3, grace=0.3), sandbox="plain").running() as world:
         script = f"""
         const {{ spawn }} = require('child_process');
         process.on('SIGTERM', () => {{}});
@@ -254,7 +254,7 @@ async def test_a_build_nobody_wants_any_more_is_superseded_when_its_turn_comes(t
 
 
 async def test_a_newer_source_replaces_what_waits_and_ends_what_runs(tmp_path):
-    async with World(tmp_path).running() as world:
+    async with World(tmp_path, sandbox="plain").running() as world:
         first = await world.queue.enqueue(HELLO, world.drop_script(_waits(tmp_path / "flag")))
         pid = await _begun(tmp_path / "flag")
         assert await world.queue.enqueue(HELLO, first.key) == world.last()
@@ -274,7 +274,7 @@ async def test_a_newer_source_replaces_what_waits_and_ends_what_runs(tmp_path):
 
 
 async def test_a_clean_build_is_asked_for_of_what_waits_and_of_what_runs(tmp_path):
-    async with World(tmp_path, settings=BuildSettings(slots=1, grace=1)).running() as world:
+    async with World(tmp_path, settings=BuildSettings(slots=1, grace=1), sandbox="plain").running() as world:
         first = await world.queue.enqueue(HELLO, world.drop_script(_waits(tmp_path / "flag")))
         await _begun(tmp_path / "flag")
         waits = await world.queue.enqueue(OTHER, "k")
@@ -287,7 +287,7 @@ async def test_a_clean_build_is_asked_for_of_what_waits_and_of_what_runs(tmp_pat
 
 
 async def test_cancelling_waits_until_no_process_is_left_and_keeps_what_was_said(tmp_path):
-    async with World(tmp_path).running() as world:
+    async with World(tmp_path, sandbox="plain").running() as world:
         problem = Problem(code="cancelled", summary="cancelled by the operator", mend=Mend.CONFIG)
         await world.queue.enqueue(HELLO, world.drop_script(_waits(tmp_path / "flag")))
         await world.queue.enqueue(OTHER, world.drop({"index.html": "x"}, draft=OTHER))
@@ -315,7 +315,7 @@ async def test_a_build_cancelled_at_once_is_not_left_running(tmp_path):
 
 async def test_slots_bound_what_runs_and_turns_follow_the_asking(tmp_path):
     settings = BuildSettings(slots=2, grace=1)
-    async with World(tmp_path, settings=settings).running() as world:
+    async with World(tmp_path, settings=settings, sandbox="plain").running() as world:
         drafts = [DraftId(name) for name in ("a", "b", "c", "d")]
         for draft in drafts:
             script = _waits(tmp_path / draft)
@@ -335,7 +335,7 @@ async def test_slots_bound_what_runs_and_turns_follow_the_asking(tmp_path):
 
 
 async def test_what_somebody_looks_at_is_built_first(tmp_path):
-    async with World(tmp_path, settings=BuildSettings(slots=1, grace=1)).running() as world:
+    async with World(tmp_path, settings=BuildSettings(slots=1, grace=1), sandbox="plain").running() as world:
         drafts = [DraftId(name) for name in ("a", "b", "c")]
         for draft in drafts:
             await world.queue.enqueue(draft, world.drop_script(_waits(tmp_path / draft), draft=draft))
@@ -354,7 +354,7 @@ async def test_what_somebody_looks_at_is_built_first(tmp_path):
 async def test_a_further_build_waits_for_memory_and_says_so(tmp_path):
     free = [0]
     settings = BuildSettings(slots=2, grace=1, memory=lambda: (free[0], 0.0))
-    async with World(tmp_path, settings=settings).running() as world:
+    async with World(tmp_path, settings=settings, sandbox="plain").running() as world:
         for draft in (HELLO, OTHER):
             await world.queue.enqueue(draft, world.drop_script(_waits(tmp_path / draft), draft=draft))
         await _begun(tmp_path / HELLO)
@@ -377,7 +377,7 @@ async def test_a_full_queue_says_so(tmp_path):
 
 
 async def test_a_folder_removed_in_the_middle_ends_the_build_and_nothing_else(tmp_path):
-    async with World(tmp_path).running() as world:
+    async with World(tmp_path, sandbox="plain").running() as world:
         key = world.drop({"index.html": "x"})
         (world.layout.source(HELLO) / "index.html").unlink()
         world.layout.source(HELLO).rmdir()
@@ -439,7 +439,7 @@ async def test_losing_the_ledger_counts_on_from_what_is_on_disk(tmp_path):
 
 
 async def test_discarding_leaves_only_what_others_keep(tmp_path):
-    async with World(tmp_path).running() as world:
+    async with World(tmp_path, sandbox="plain").running() as world:
         await world.build(world.drop({"index.html": "a"}))
         await world.queue.promote(HELLO, world.queue.releases(HELLO)[0].id)
         world.layout.home_port(HELLO).write_text("3001")
@@ -457,7 +457,7 @@ async def test_discarding_leaves_only_what_others_keep(tmp_path):
 
 async def test_the_end_of_the_daemon_interrupts_what_runs_and_keeps_what_waits(tmp_path):
     began = time.monotonic()
-    async with World(tmp_path).running() as world:
+    async with World(tmp_path, sandbox="plain").running() as world:
         await world.queue.enqueue(HELLO, world.drop_script(_waits(tmp_path / "flag")))
         await world.queue.enqueue(OTHER, world.drop({"index.html": "x"}, draft=OTHER))
         pid = await _begun(tmp_path / "flag")
@@ -475,7 +475,7 @@ async def test_the_end_of_the_daemon_interrupts_what_runs_and_keeps_what_waits(t
 
 async def test_a_registry_that_cannot_be_reached_is_the_machines_fault_and_tried_again(tmp_path):
     settings = BuildSettings(surroundings={"npm_config_registry": f"http://127.0.0.1:{free_port()}/"})
-    async with World(tmp_path, settings=settings).running() as world:
+    async with World(tmp_path, settings=settings, sandbox="plain").running() as world:
         manifest = json.dumps({"name": "x", "version": "1.0.0", "dependencies": {"left-pad": "1.3.0"}})
         build = await world.build(world.drop({"package.json": manifest}, replace(SERVER, install=True)))
         assert build.problem is not None

@@ -74,7 +74,8 @@ async def test_dependencies_without_a_lock_are_resolved_anew_after_a_while(tmp_p
     assert TAKEN not in world.log(1, OTHER)
 
 
-async def test_a_build_that_writes_into_its_packages_harms_nobody_else(world):
+async def test_a_build_that_writes_into_its_packages_harms_nobody_else(tmp_path):
+    world = World(tmp_path, settings=BuildSettings(timeout=120, grace=1), sandbox="plain")
     harm = "require('fs').writeFileSync('node_modules/is-odd/index.js', 'module.exports = () => \"harmed\"');"
     third = DraftId("third")
     async with world.running():

@@ -10,11 +10,12 @@ from pathlib import Path
 from drafterd import tree
 from drafterd.build.queue import BuildQueue
 from drafterd.build.settings import BuildSettings
+from drafterd.daemon.settings import places
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Kind, Recipe
 from drafterd.domain.names import DraftId
 from drafterd.layout import Layout
 from drafterd.ledger import SqliteLedger
-from drafterd.sandbox.plain import PlainSandbox
+from drafterd.sandbox import AUTO, choose
 from drafterd.toolchain import Toolchain
 from tests.builders import eventually
 
@@ -38,9 +39,12 @@ class World:
 
     Attributes:
         orders: What is wanted now of each draft; `drop` keeps it in step with the folder.
+
+    Args:
+        sandbox: `plain` where a build and its test talk through files, which walls would hide.
     """
 
-    def __init__(self, root: Path, *, settings: BuildSettings | None = None) -> None:
+    def __init__(self, root: Path, *, settings: BuildSettings | None = None, sandbox: str = AUTO) -> None:
         self.layout = layout_in(root)
         self.layout.drafts.mkdir(parents=True, exist_ok=True)
         self.settings = settings or BuildSettings(timeout=60, grace=1)
@@ -49,11 +53,12 @@ class World:
         self.prepared: list[tuple[bool, bool]] = []
         self.prepare: Callable[[Path, BuildOrder], None] = lambda _root, _order: None
         self.ledger = SqliteLedger(self.layout.ledger)
+        toolchain = Toolchain.find(self.layout.toolchain)
         self.queue = BuildQueue(
             layout=self.layout,
             ledger=self.ledger,
-            sandbox=PlainSandbox(),
-            toolchain=Toolchain.find(self.layout.toolchain),
+            sandbox=choose(sandbox, places(self.layout, toolchain)),
+            toolchain=toolchain,
             settings=self.settings,
             order=self.orders.get,
             prepare=self._prepare,

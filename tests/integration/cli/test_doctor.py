@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from drafterd import doctor
 from drafterd.cli import app
 from drafterd.config import Config
+from drafterd.sandbox import probe
 from tests.builders import free_port
 
 
@@ -46,7 +47,21 @@ def test_everything_has_a_finding_and_each_bad_one_a_way_to_mend_it(config):
     assert all(finding.mend for finding in found.values() if finding.level is not doctor.Level.OK)
     assert not any(finding.mend for finding in found.values() if finding.level is doctor.Level.OK)
     assert found["node"].level is doctor.Level.OK
-    assert "isolation: none" in found["run.sandbox"].detail
+    assert "isolation: " in found["run.sandbox"].detail
+
+
+def test_a_machine_without_walls_is_told_and_refused_where_they_are_asked_for(config, monkeypatch):
+    monkeypatch.setattr(probe, "find", lambda: None)
+    finding = by_name(doctor.examine(config))["build.sandbox"]
+    assert finding.level is doctor.Level.WARNING
+    assert "isolation: none" in finding.detail
+    assert "no bubblewrap" in finding.detail
+    assert doctor.preflight(config) == ()
+    strict = config.model_copy(update={"run": config.run.model_copy(update={"sandbox": "bubblewrap"})})
+    (finding,) = doctor.preflight(strict)
+    assert (finding.name, finding.level) == ("run.sandbox", doctor.Level.ERROR)
+    assert "pip install" in finding.detail
+    assert finding.mend
 
 
 def test_looking_leaves_nothing_behind(config, tmp_path):

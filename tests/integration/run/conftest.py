@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class World:
     supervisord: ManagedSupervisord
     start_timeout: float = 20.0
     reserved: frozenset[int] = frozenset()
+    wrap: Callable[[InstanceSpec], Sequence[str]] = lambda spec: spec.argv
     changes: list[InstanceId] = field(default_factory=list)
     _running: asyncio.Task[None] | None = None
     _runtime: SupervisordRuntime | None = None
@@ -61,7 +62,7 @@ class World:
         await self.end()
         self._runtime = SupervisordRuntime(
             layout=self.layout,
-            wrap=lambda spec: spec.argv,
+            wrap=self.wrap,
             start_timeout=self.start_timeout,
             on_change=self.changes.append,
             reserved=lambda _draft: self.reserved,
@@ -152,6 +153,13 @@ def plugin(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 async def world(plugin: bool) -> AsyncIterator[World]:
+    async with a_world(plugin=plugin) as world:
+        yield world
+
+
+@contextlib.asynccontextmanager
+async def a_world(*, plugin: bool = True) -> AsyncIterator[World]:
+    """A supervisord that runs, and the runtime on it; afterwards nothing is left."""
     folder = Path(tempfile.mkdtemp(prefix="draft-"))  # short: a socket's path has at most 107 bytes
     layout = Layout(drafts=folder / "drafts", state=folder / "s", run=folder / "r", logs=folder / "l")
     layout.state.mkdir()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +48,30 @@ def test_the_program_gets_exactly_what_the_specification_says(tmp_path: Path):
     }
     assert folder == str(tmp_path)
     assert umask == 0o077
+
+
+MASK = "import json,signal;print(json.dumps([int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, [])]))"
+
+
+@pytest.mark.parametrize(("walls", "blocked"), [(True, [signal.SIGTERM]), (False, [])])
+def test_walls_are_started_with_term_blocked_and_nothing_else(tmp_path: Path, walls: bool, blocked: list[int]):
+    result = run(write(tmp_path, walls=walls, argv=[sys.executable, "-c", MASK]))
+    assert json.loads(result.stdout) == blocked
+
+
+def test_walls_have_no_terminal(tmp_path: Path):
+    script = "try:\n open('/dev/tty'); print('has one')\nexcept OSError:\n print('has none')"
+    for walls, said in ((True, b"has none"), (False, b"has one")):
+        spec = write(tmp_path, walls=walls, argv=[sys.executable, "-c", script])
+        pid, terminal = pty.fork()
+        if pid == 0:
+            launcher = [sys.executable, "-I", "-S", launch.__file__, str(spec)]
+            os.execv(sys.executable, [sys.executable, "-c", f"import subprocess; subprocess.run({launcher})"])
+        try:
+            assert os.read(terminal, 1000).strip() == said
+        finally:
+            os.waitpid(pid, 0)
+            os.close(terminal)
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], reason: str) -> None:

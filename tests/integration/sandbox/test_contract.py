@@ -1,64 +1,182 @@
 """What every sandbox must do, run against each of them."""
 
 import asyncio
+import os
+import signal
+from pathlib import Path
 
 import psutil
 import pytest
 
-from drafterd.domain.interfaces import Step
+from drafterd import process
+from drafterd.domain.errors import ConfigError
+from drafterd.domain.interfaces import Exceeded, Step
+from drafterd.domain.model import Limits
+from drafterd.layout import Layout
 from drafterd.sandbox import SANDBOXES
+from drafterd.sandbox.places import Places
 from tests.builders import eventually
 
 
 @pytest.fixture(params=sorted(SANDBOXES))
-def sandbox(request):
-    return SANDBOXES[request.param]()
+def sandbox(request, tmp_path):
+    root = tmp_path / "installation"
+    layout = Layout(drafts=root / "drafts", state=root / "state", run=root / "run", logs=root / "log")
+    try:
+        return SANDBOXES[request.param](Places(layout=layout))
+    except ConfigError as error:
+        pytest.skip(error.summary)
 
 
-def _step(script: str, cwd, **options) -> Step:
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a build's own."""
+    made = tmp_path / "installation" / "state" / "drafts" / "a" / "builds" / "1" / "src"
+    made.mkdir(parents=True)
+    return made
+
+
+def _step(script: str, cwd: Path, **options) -> Step:
     return Step(
         name="build",
         argv=("/bin/sh", "-c", script),
         cwd=cwd,
-        environment={"PATH": "/usr/bin:/bin", "ONLY": "this"},
+        environment={"PATH": "/usr/bin:/bin", "ONLY": "this", process.MARK: f"test:{cwd}"},
         timeout=options.pop("timeout", 20.0),
         **options,
     )
 
 
-async def test_a_step_runs_where_and_with_what_it_was_given(sandbox, tmp_path):
+async def _run(sandbox, step: Step, lines: list[bytes] | None = None, started: list[int] | None = None):
+    said = [] if lines is None else lines
+    groups = [] if started is None else started
+    outcome = await sandbox.run(step, on_line=said.append, on_start=groups.append)
+    await eventually(lambda: not _marked(step), within=2)  # killed; the kernel may still be at it
+    return outcome
+
+
+def _marked(step: Step) -> list[int]:
+    """Processes of a step that are still there, however far they went."""
+    found = []
+    for each in psutil.process_iter():
+        try:
+            if each.environ().get(process.MARK) == step.environment[process.MARK]:
+                found.append(each.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+async def test_a_step_runs_where_and_with_what_it_was_given(sandbox, folder):
     lines: list[bytes] = []
     started: list[int] = []
-    outcome = await sandbox.run(
-        _step("pwd; echo $ONLY; echo x > made; exit 3", tmp_path), on_line=lines.append, on_start=started.append
-    )
+    outcome = await _run(sandbox, _step("pwd; env; echo $ONLY; echo x > made; exit 3", folder), lines, started)
     assert (outcome.code, outcome.ok) == (3, False)
+    assert lines[0] == bytes(folder)
     assert lines[-1] == b"this"
-    assert (tmp_path / "made").exists()
+    assert {line.partition(b"=")[0] for line in lines[1:-1]} <= {b"PATH", b"ONLY", b"PWD", b"OLDPWD", b"DRAFTERD_MARK"}
+    assert (folder / "made").exists()
     assert len(started) == 1
     assert not psutil.pid_exists(started[0])
 
 
-async def test_the_deadline_ends_everything(sandbox, tmp_path):
-    step = _step("trap '' TERM; sleep 60 & sleep 60", tmp_path, timeout=0.2, grace=0.2)
-    outcome = await sandbox.run(step, on_line=lambda _: None, on_start=lambda _: None)
+async def test_a_signal_is_told_from_an_exit_code(sandbox, folder):
+    outcome = await _run(sandbox, _step("kill -9 $$", folder))
+    assert (outcome.code, outcome.signal) == (None, signal.SIGKILL)
+    outcome = await _run(sandbox, _step("exit 77", folder))
+    assert (outcome.code, outcome.signal) == (77, None)
+
+
+async def test_a_command_that_is_not_there_is_an_error(sandbox, folder):
+    step = Step(name="build", argv=("/usr/bin/not-there",), cwd=folder, environment={}, timeout=5)
+    with pytest.raises(FileNotFoundError):
+        await sandbox.run(step, on_line=lambda _: None, on_start=lambda _: None)
+
+
+async def test_term_comes_first_and_is_heard(sandbox, folder):
+    lines: list[bytes] = []
+    script = "trap 'echo draining; sleep 0.2; echo drained; exit 5' TERM; echo up; sleep 60 & wait"
+    outcome = await _run(sandbox, _step(script, folder, timeout=1.0, grace=10.0), lines)
+    assert lines == [b"up", b"draining", b"drained"]
+    assert (outcome.timed_out, outcome.code) == (True, 5)
+    assert outcome.seconds < 8
+
+
+async def test_the_deadline_ends_everything(sandbox, folder):
+    step = _step("trap '' TERM; setsid sleep 60 & sleep 60 & sleep 60", folder, timeout=0.5, grace=0.2)
+    outcome = await _run(sandbox, step)
     assert outcome.timed_out
     assert not outcome.ok
     assert outcome.seconds < 10
 
 
-async def test_cancelling_ends_everything_first(sandbox, tmp_path):
+async def test_cancelling_ends_everything_first(sandbox, folder):
     started: list[int] = []
+    step = _step("setsid sleep 60 & sleep 60 & echo up; sleep 60", folder)
+    lines: list[bytes] = []
     async with asyncio.TaskGroup() as group:
-        step = _step("sleep 60 & sleep 60", tmp_path)
-        task = group.create_task(sandbox.run(step, on_line=lambda _: None, on_start=started.append))
-        await eventually(lambda: started)
+        task = group.create_task(sandbox.run(step, on_line=lines.append, on_start=started.append))
+        await eventually(lambda: lines)
         task.cancel()
     assert not psutil.pid_exists(started[0])
+    await eventually(lambda: not _marked(step), within=2)  # killed; the kernel may still be at it
 
 
-async def test_output_is_bounded(sandbox, tmp_path):
+async def test_what_is_left_in_the_background_ends_with_the_step(sandbox, folder):
+    outcome = await _run(sandbox, _step("setsid sleep 60 & sleep 60 & exit 0", folder))
+    assert outcome.ok
+    assert outcome.seconds < 10
+
+
+async def test_output_is_bounded(sandbox, folder):
     lines: list[bytes] = []
-    step = _step("yes | head -c 1000000", tmp_path, output_max=10_000)
-    await sandbox.run(step, on_line=lines.append, on_start=lambda _: None)
+    outcome = await _run(sandbox, _step("yes | head -c 1000000", folder, output_max=10_000), lines)
+    assert outcome.ok
     assert sum(map(len, lines)) < 11_000
+
+
+async def test_a_flood_ends_the_step(sandbox, folder):
+    lines: list[bytes] = []
+    outcome = await _run(sandbox, _step("yes", folder, output_max=10_000, flood_max=3_000_000), lines)
+    assert outcome.exceeded is Exceeded.OUTPUT
+    assert sum(map(len, lines)) < 11_000
+
+
+async def test_memory_counts_for_all_processes_together(sandbox, folder):
+    eater = "x = bytearray(120_000_000); import time; time.sleep(60)"
+    script = f"for i in 1 2 3; do /usr/bin/python3 -c '{eater}' & done; wait"
+    outcome = await _run(sandbox, _step(script, folder, limits=Limits(memory=300_000_000)))
+    assert outcome.exceeded is Exceeded.MEMORY
+    assert not outcome.ok
+
+
+async def test_a_fork_bomb_is_ended(sandbox, folder):
+    # One that goes on when the kernel refuses, and that is slow enough for a machine without walls.
+    script = "import subprocess, time\nwhile True:\n try: subprocess.Popen(['sleep', '60'])\n except OSError: time.sleep(0.05)"
+    step = _step(f'/usr/bin/python3 -c "{script}"', folder, limits=Limits(processes=60))
+    outcome = await _run(sandbox, step)
+    assert outcome.exceeded is Exceeded.PROCESSES
+    assert outcome.seconds < 15
+
+
+async def test_a_file_grows_only_so_far(sandbox, folder):
+    outcome = await _run(
+        sandbox, _step("sleep 0.3; head -c 9000000 /dev/zero > big", folder, limits=Limits(file_size=1_000_000))
+    )
+    assert not outcome.ok
+    assert (folder / "big").stat().st_size <= 1_000_000
+
+
+async def test_a_disk_filler_is_ended(sandbox, folder):
+    script = "i=0; while :; do i=$((i+1)); head -c 5000000 /dev/zero > f$i; sleep 0.05; done"
+    outcome = await _run(sandbox, _step(script, folder, disk_max=20_000_000))
+    assert outcome.exceeded is Exceeded.DISK
+
+
+async def test_a_group_and_its_limits_are_no_business_of_ours(sandbox, folder):
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    lines: list[bytes] = []
+    await _run(sandbox, _step("sleep 0.3; nice", folder), lines)
+    assert int(lines[0]) == mine + 10
+    assert os.getpriority(os.PRIO_PROCESS, 0) == mine
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

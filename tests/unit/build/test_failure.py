@@ -7,8 +7,8 @@ import pytest
 
 from drafterd.build import failure
 from drafterd.build.firsterror import first_error
-from drafterd.domain.interfaces import Outcome
-from drafterd.domain.model import Build, BuildStatus, Mend, Problem
+from drafterd.domain.interfaces import Exceeded, Outcome
+from drafterd.domain.model import Build, BuildStatus, Limits, Mend, Problem
 from drafterd.domain.names import DraftId
 
 ROOT = Path("/state/drafts/x/builds/1/src")
@@ -290,3 +290,46 @@ def test_each_try_waits_longer(earlier, wait):
 def test_what_is_not_tried_again_does_not_wait():
     last = _build(30, "build-failed", retry_at=None)
     assert failure.backed_off(last, [last]) == last
+
+
+@pytest.mark.parametrize(
+    ("exceeded", "code", "said", "mend"),
+    [
+        (Exceeded.MEMORY, "out-of-memory", "more than 3 GB of memory", Mend.CONFIG),
+        (Exceeded.PROCESSES, "too-many-processes", "more than 1152 processes", Mend.DRAFT),
+        (Exceeded.OUTPUT, "too-much-output", "without an end", Mend.DRAFT),
+        (Exceeded.DISK, "too-much-disk", "more than 2 GB into its folders", Mend.DRAFT),
+    ],
+)
+def test_a_limit_has_its_own_code_and_says_its_number(exceeded, code, said, mend):
+    problem = failure.of_step(
+        "build",
+        Outcome(code=None, signal=9, timed_out=True, exceeded=exceeded),
+        ["JavaScript heap out of memory", "last"],
+        root=ROOT,
+        now=1000.0,
+        retry=60.0,
+        limits=Limits(memory=3 << 30, processes=1152),
+        disk_max=2 << 30,
+    ).problem
+    assert (problem.code, problem.mend) == (code, mend)
+    assert said in problem.summary
+    assert problem.tail[-1] == "last"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/bin/sh: 1: Cannot fork",
+        "sh: fork: retry: Resource temporarily unavailable",
+        "bash: fork: Resource temporarily unavailable",
+        "Error: spawn /usr/bin/node EAGAIN",
+    ],
+)
+def test_a_refused_fork_is_named(line):
+    assert _problem("build", line).code == "too-many-processes"
+
+
+@pytest.mark.parametrize("line", ["Error: EFBIG: file too large, write", "head: error writing: File too large"])
+def test_a_file_that_may_not_grow_further_is_named(line):
+    assert _problem("build", line).code == "file-too-large"

@@ -113,6 +113,8 @@ def test_the_public_url_follows_the_proxy_unless_it_is_set():
         ("prots: {first: 1}", "prots: unknown key, did you mean ports?"),
         ("edge: {zzz: 1}", "edge.zzz: unknown key; known are listen"),
         ("settle: 3", "settle: found 3, a duration such as 90s, 15m or 2h is allowed"),
+        ("build: {memory_max: 3}", "build.memory_max: found 3, a size such as 512M or 3G is allowed"),
+        ("build: {memory_max: 0M}", "build.memory_max: found '0M', a size such as 512M or 3G is allowed"),
         ("settle:", "settle: found nothing, a duration such as 90s, 15m or 2h is allowed"),
         ("build: {timeout: 0}", "build.timeout: found 0, a duration such as 90s, 15m or 2h, more than 0 is allowed"),
         ("build: {slots: many}", "build.slots: found 'many', auto or an integer from 1 to 64 is allowed"),

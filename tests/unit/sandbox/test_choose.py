@@ -1,0 +1,59 @@
+"""The configuration's word for a sandbox."""
+
+from pathlib import Path
+
+import pytest
+
+from drafterd import sandbox
+from drafterd.domain.errors import ConfigError
+from drafterd.domain.model import Address, InstanceSpec
+from drafterd.domain.names import DraftId, InstanceId, ReleaseId
+from drafterd.layout import Layout
+from drafterd.sandbox import choose
+from drafterd.sandbox.places import Places
+from drafterd.sandbox.probe import Found
+from drafterd.sandbox.walls import Level, Machine
+
+PLACES = Places(layout=Layout(drafts=Path("/d"), state=Path("/s"), run=Path("/r"), logs=Path("/l")))
+WALLS = Found(Machine(bwrap="/usr/bin/bwrap", level=Level.FULL))
+
+
+def test_auto_takes_the_walls_where_they_can_be_had(monkeypatch):
+    monkeypatch.setattr(sandbox, "strongest", lambda: WALLS)
+    assert choose("auto", PLACES).name == "bubblewrap"
+    assert choose("auto", PLACES).isolation.startswith("full: ")
+    assert choose("plain", PLACES).name == "plain"
+
+
+def test_auto_says_why_there_are_none(monkeypatch):
+    monkeypatch.setattr(sandbox, "strongest", lambda: Found(None, "no bubblewrap here"))
+    assert choose("auto", PLACES).name == "plain"
+    assert choose("auto", PLACES).isolation.startswith("none: ")
+    assert choose("auto", PLACES).isolation.endswith("no bubblewrap here")
+    assert "no bubblewrap" not in choose("plain", PLACES).isolation
+
+
+def test_bubblewrap_or_nothing(monkeypatch):
+    monkeypatch.setattr(sandbox, "strongest", lambda: Found(None, "no bubblewrap here"))
+    with pytest.raises(ConfigError, match="no bubblewrap here") as caught:
+        choose("bubblewrap", PLACES)
+    assert "auto" in caught.value.hint
+
+
+def test_an_unknown_word_lists_the_known_ones():
+    with pytest.raises(ConfigError, match="bubblewrap9") as caught:
+        choose("bubblewrap9", PLACES)
+    assert caught.value.hint == "use one of: auto, bubblewrap, plain"
+
+
+def test_plain_changes_no_command():
+    spec = InstanceSpec(
+        id=InstanceId("a.r1"),
+        draft=DraftId("a"),
+        release=ReleaseId("r1"),
+        argv=("/usr/bin/node", "server.js"),
+        cwd="/",
+        environment={},
+        address=Address("127.0.0.1", 3001),
+    )
+    assert choose("plain", PLACES).wrap(spec) == spec.argv
