@@ -11,16 +11,17 @@ from typing import Protocol
 from drafterd import files, process
 from drafterd.build import environment, fetch, managers
 from drafterd.build.dependency_store import DependencyStore
+from drafterd.build.foreign import NODE_MODULES
 from drafterd.build.log import BuildLog
 from drafterd.build.repairs.variant import Variant
 from drafterd.build.settings import BuildSettings
-from drafterd.domain.interfaces import Outcome, Sandbox, Step
+from drafterd.domain.interfaces import Layer, Outcome, Sandbox, Step
 from drafterd.domain.model import BuildOrder, Kind
 from drafterd.domain.names import DraftId
 from drafterd.layout import Layout
 from drafterd.toolchain import Toolchain
 
-BUILD = "build"
+INSTALL, BUILD = "install", "build"
 SOURCE = "src"
 """The folder of a build's own copy of the source, in its scratch folder."""
 
@@ -90,6 +91,7 @@ class Commands:
     Attributes:
         crew: The package managers that are called.
         variant: What the repairs have changed so far.
+        layer: Shows stored packages in the source, or None: its packages are its own.
     """
 
     def __init__(self, tools: Tools, order: BuildOrder, number: int, log: BuildLog, *, deadline: float) -> None:
@@ -102,6 +104,12 @@ class Commands:
         self.source = self.scratch / SOURCE
         self.crew = fetch.Crew(manager=managers.NPM, command=tools.shelf.npm, path=tools.toolchain.path)
         self.variant = Variant(recipe=order.recipe)
+        self.layer: Layer | None = None
+
+    @property
+    def packages(self) -> Path:
+        """Where the installed packages can be looked at."""
+        return self.layer.lower if self.layer else self.source / NODE_MODULES
 
     def make_folders(self) -> None:
         """Make what the commands write into beside the source."""
@@ -128,6 +136,7 @@ class Commands:
             # Not the folder around them: what we keep there of this build is not for it to change.
             writable=tuple(self.scratch / name for name in (SOURCE, _HOME, _TEMPORARY, MANAGERS)),
             shared=(tools.layout.caches,),
+            layers=(self.layer,) if self.layer else (),
             disk_max=tools.settings.disk_max,
             limits=tools.settings.limits,
         )

@@ -1,8 +1,9 @@
 """Installed dependencies, kept for the drafts that ask for the same ones.
 
-An entry is a folder that exists whole or not at all. A draft gets its files by hard links where builds run
-with our own rights anyway, as copies where they are fenced in; what tools write in place is always copied.
-Whatever is wrong with an entry, it is dropped, and the draft is installed as if there had been none.
+An entry is a folder that exists whole or not at all. Where the sandbox can lay it under the draft's own
+folder it is lent; else a draft gets its files by hard links where builds run with our own rights anyway, as
+copies where they are fenced in; what tools write in place is always copied. Whatever is wrong with an entry,
+it is dropped, and the draft is installed as if there had been none.
 """
 
 import asyncio
@@ -33,6 +34,8 @@ _SAMPLES = 64
 _WRITTEN = frozenset({".package-lock.json", ".yarn-integrity", ".yarn-state.yml", ".modules.yaml"})
 _WRITTEN_BELOW = (".cache/", ".prisma/", "@prisma/client/", ".vite/", ".vite-temp/")
 """What tools write into in place."""
+_ITSELF = 2
+"""How often an entry is used by the build that stores it: for the rest of its time, and while it does so."""
 _LINKS = frozenset({"package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"})
 
 _log = structlog.get_logger(__name__)
@@ -85,14 +88,32 @@ class DependencyStore:
                 another build could change it.
             not_before: An older one does not count, seconds since the epoch.
         """
-        with self._using(key):
+
+        def clone(found: tree.Tree) -> None:
+            files.remove_tree(source / NODE_MODULES)
+            _clone(self.folder / key / NODE_MODULES, found, source / NODE_MODULES, linked=linked and self.linked)
+
+        return self._given(key, source, clone, not_before)
+
+    def lend(self, key: str, source: Path, *, not_before: float = 0.0) -> Path | None:
+        """The stored tree itself, to be laid under an empty folder in a source; None where there is no sound one.
+
+        It must not be written into; `using` keeps it there.
+        """
+
+        def empty(_found: tree.Tree) -> None:
+            files.remove_tree(source / NODE_MODULES)
+            (source / NODE_MODULES).mkdir()
+
+        return self.folder / key / NODE_MODULES if self._given(key, source, empty, not_before) else None
+
+    def _given(self, key: str, source: Path, give: Callable[[tree.Tree], None], not_before: float) -> bool:
+        with self.using(key):
             entry = self._read(key)
             if entry is None or entry.created < not_before:
                 return False
             try:
-                found = self._verified(key, entry)
-                files.remove_tree(source / NODE_MODULES)
-                _clone(self.folder / key / NODE_MODULES, found, source / NODE_MODULES, linked=linked and self.linked)
+                give(self._verified(key, entry))
                 self._give_locks(key, source)
                 os.utime(self.folder / key)  # when it was used last
             except (OSError, DrafterdError, _Damaged) as error:
@@ -102,30 +123,36 @@ class DependencyStore:
                 return False
         return True
 
-    def keep(self, key: str, source: Path, *, scratch: Path, linked: bool = True, replace: bool = False) -> bool:
+    def keep(
+        self, key: str, source: Path, *, scratch: Path, linked: bool = True, moved: bool = False, replace: bool = False
+    ) -> bool:
         """Store the tree of a source that has just been installed; whether it is there now.
 
         Args:
             scratch: A folder of the caller's own in the same file system, where it is made.
             linked: Whether hard links will do, as for `restore`.
-            replace: Whether an entry that is there already gives way.
+            moved: Whether the source can do without it, for it will be lent the stored one.
+            replace: Whether an entry that is there already gives way, if no other build uses it.
         """
-        with self._using(key):
+        with self.using(key):
             if self._read(key) is not None and not replace:
                 return True
+            if self._used[key] > _ITSELF:
+                return False
             new = scratch / f"{_NEW}{key}"
             try:
                 files.remove_tree(new)
-                self._make(new, source, linked=linked and self.linked)
+                self._make(new, source, linked=linked and self.linked, moved=moved)
                 self._drop(key)
                 self.folder.mkdir(parents=True, exist_ok=True)
                 new.rename(self.folder / key)
             except (OSError, DrafterdError, _Damaged) as error:
                 _log.warning("dependencies.not_kept", key=key, reason=str(error))
                 with contextlib.suppress(OSError):
+                    if not os.path.lexists(source / NODE_MODULES) and (new / NODE_MODULES).is_dir():
+                        (new / NODE_MODULES).rename(source / NODE_MODULES)
                     files.remove_tree(new)
                 return False
-        self.sweep()
         return True
 
     def sweep(self) -> None:
@@ -142,7 +169,8 @@ class DependencyStore:
                         self._drop(key)
 
     @contextlib.contextmanager
-    def _using(self, key: str) -> Iterator[None]:
+    def using(self, key: str) -> Iterator[None]:
+        """Keep an entry from being swept or replaced meanwhile."""
         with self._lock:
             self._used[key] = self._used.get(key, 0) + 1
         try:
@@ -153,13 +181,16 @@ class DependencyStore:
                 if not self._used[key]:
                     del self._used[key]
 
-    def _make(self, new: Path, source: Path, *, linked: bool) -> None:
+    def _make(self, new: Path, source: Path, *, linked: bool, moved: bool) -> None:
         root = source / NODE_MODULES
         if root.is_symlink() or not root.is_dir():
             raise _Damaged(f"{NODE_MODULES} is no folder")
         found = tree.scan(root, ignore=frozenset(), limits=_LIMITS)
         new.mkdir(parents=True)
-        _clone(root, found, new / NODE_MODULES, linked=linked)
+        if moved and not _is_shared(root):
+            root.rename(new / NODE_MODULES)
+        else:
+            _clone(root, found, new / NODE_MODULES, linked=linked)
         for name in _LINKS:
             with contextlib.suppress(OSError):
                 shutil.copyfile(source / name, new / name, follow_symlinks=False)
@@ -230,6 +261,12 @@ def _clone(root: Path, found: tree.Tree, target: Path, *, linked: bool) -> None:
             _link(root / path, target / path)
         else:
             shutil.copy2(root / path, target / path, follow_symlinks=False)
+
+
+def _is_shared(root: Path) -> bool:
+    """Whether a file has another name somewhere, by which it could be changed later."""
+    walk = os.fwalk(root, follow_symlinks=False)
+    return any(os.lstat(name, dir_fd=folder).st_nlink > 1 for _, _, names, folder in walk for name in names)
 
 
 def _link(source: Path, target: Path) -> None:

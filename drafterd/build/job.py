@@ -8,10 +8,10 @@ from dataclasses import replace
 import structlog
 
 from drafterd.build import environment, excerpt, failure, notice, release
-from drafterd.build.commands import BUILD, SOURCE, Tools
+from drafterd.build.commands import BUILD, INSTALL, SOURCE, Tools
 from drafterd.build.failure import BuildFailed
 from drafterd.build.log import BuildLog, Mask
-from drafterd.build.steps import INSTALL, PACK, SNAPSHOT, Steps
+from drafterd.build.steps import PACK, SNAPSHOT, Steps
 from drafterd.build.threads import in_thread
 from drafterd.domain.errors import DrafterdError, Superseded
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
@@ -63,6 +63,7 @@ class Job:
     async def clean(self) -> None:
         """Delete what the build does not need any more."""
         await in_thread(release.remove, self._tools.layout.builds(self.build.draft) / str(self.build.number))
+        await in_thread(self._tools.store.sweep)
 
     async def _perform(self, began: float) -> None:
         tools, recipe, clean = self._tools, self._order.recipe, self.build.clean
@@ -93,6 +94,7 @@ class Job:
             log.note(str(error))
             raise
         finally:
+            steps.close()
             log.close()
 
     def _repaired(self, repairs: tuple[Repair, ...]) -> None:

@@ -84,6 +84,7 @@ class Mending:
             step=step,
             lines=(*self._log.lines, *_ended_by(outcome)),
             root=self._source,
+            packages=self._commands.packages,
             variant=self._commands.variant,
             # Strangers' install scripts are given none of the draft's values.
             environment={} if step == _INSTALL else self._order.environment,
@@ -137,6 +138,7 @@ class Mending:
         for name, data in remedy.files.items():
             await in_thread(self._write, name, data)
         if remedy.afresh:
+            self._commands.layer = None
             await in_thread(files.remove_tree, self._source / NODE_MODULES)
         self._commands.variant = wanted
         return True

@@ -16,14 +16,14 @@ _CACHE = "cache"
 _MANIFEST_MAX = 1_000_000
 
 
-def restore(kept: Path, source: Path) -> bool:
-    """Copy the kept cache into a source whose dependencies are installed; whether there was one that fits."""
+def restore(kept: Path, source: Path, packages: Path) -> bool:
+    """Copy the kept cache into a source that has these packages; whether there was one that fits."""
     try:
         version = (kept / _VERSION).read_text()
     except OSError:
         return False
     output = source / ".next"
-    if version != _next_version(source) or output.exists() or output.is_symlink():
+    if version != _next_version(packages) or output.exists() or output.is_symlink():
         return False
     try:
         output.mkdir()
@@ -34,10 +34,10 @@ def restore(kept: Path, source: Path) -> bool:
     return True
 
 
-def keep(kept: Path, source: Path, *, size_max: int) -> None:
-    """Take the cache out of a built source, unless it is larger than `size_max` bytes."""
+def keep(kept: Path, source: Path, packages: Path, *, size_max: int) -> None:
+    """Take the cache out of a source that was built with these packages, unless it is larger than `size_max` bytes."""
     cache = inside(source, ".next", _CACHE)
-    version = _next_version(source)
+    version = _next_version(packages)
     if cache is None or not version or release.size(cache) > size_max:
         return
     fresh = kept.with_name(f"{kept.name}.new")
@@ -49,9 +49,9 @@ def keep(kept: Path, source: Path, *, size_max: int) -> None:
     fresh.rename(kept)
 
 
-def _next_version(source: Path) -> str:
+def _next_version(packages: Path) -> str:
     """The installed version of Next.js, or an empty string."""
-    place = inside(source, "node_modules", "next")
+    place = inside(packages, "next")
     if place is None:
         return ""
     try:

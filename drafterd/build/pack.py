@@ -48,14 +48,19 @@ class Packed:
     notes: tuple[str, ...] = ()
 
 
-def pack(source: Path, app: Path, order: BuildOrder) -> Packed:
-    """Move what serves from the built `source` to the new folder `app`.
+def stands_alone(packages: Path) -> bool:
+    """Whether the installed Next.js, if it is one, can leave a server that needs none of the packages."""
+    return not (0, 0) < _next_version(packages) < _STANDS_ALONE_SINCE
+
+
+def pack(source: Path, app: Path, order: BuildOrder, packages: Path) -> Packed:
+    """Move what serves from the built `source` to the new folder `app`; `packages` is what it was built with.
 
     Raises:
         BuildFailed: There is nothing to serve, or it was built for something else.
         OSError: The file system fails.
     """
-    packed = _PACKERS[order.recipe.kind](source, app, order)
+    packed = _PACKERS[order.recipe.kind](source, app, order, packages)
     for path in list(env_files(app)):
         path.unlink()
     removed = [str(link.relative_to(app)) for link in list(leaving(app))]
@@ -77,12 +82,12 @@ def pack(source: Path, app: Path, order: BuildOrder) -> Packed:
 # The kinds
 
 
-def _next(source: Path, app: Path, order: BuildOrder) -> Packed:
+def _next(source: Path, app: Path, order: BuildOrder, packages: Path) -> Packed:
     if order.recipe.start:
-        return _server(source, app, order)
+        return _server(source, app, order, packages)
     proof = _proof(source)
     standalone = inside(source, ".next", "standalone")
-    version = _next_version(source)
+    version = _next_version(packages)
     if standalone is None and (0, 0) < version < _STANDS_ALONE_SINCE:
         return _next_whole(source, app, _base_path(proof, order))
     if proof.get("output", "standalone" if version < _STANDS_ALONE_SINCE else None) != "standalone":
@@ -119,10 +124,10 @@ def _next_whole(source: Path, app: Path, base_path: str) -> Packed:
     )
 
 
-def _next_version(source: Path) -> tuple[int, int]:
+def _next_version(packages: Path) -> tuple[int, int]:
     """Major and minor version of the Next.js that built; (0, 0) if that cannot be told."""
     try:
-        found = json.loads(files.read_regular(source / NODE_MODULES / "next" / "package.json", limit=_PROOF_MAX))
+        found = json.loads(files.read_regular(packages / "next" / "package.json", limit=_PROOF_MAX))
         major, minor, *_ = str(found["version"]).split(".")
         return int(major), int(minor)
     except (OSError, ValueError, KeyError, TypeError):
@@ -162,14 +167,14 @@ def _server_folder(standalone: Path) -> str:
     return found[0]
 
 
-def _next_export(source: Path, app: Path, order: BuildOrder) -> Packed:
+def _next_export(source: Path, app: Path, order: BuildOrder, _packages: Path) -> Packed:
     proof = _proof(source)
     if proof.get("output") != "export":
         raise _wrong(f"Next.js built with output {proof.get('output')!a} instead of 'export'")
     return _files(source, app, order, root=order.recipe.static_root or "out", base_path=_base_path(proof, order))
 
 
-def _static(source: Path, app: Path, order: BuildOrder) -> Packed:
+def _static(source: Path, app: Path, order: BuildOrder, _packages: Path) -> Packed:
     base_path = order.base_path if order.recipe.prefixed else ""
     return _files(source, app, order, root=_output(source, order), base_path=base_path)
 
@@ -237,12 +242,12 @@ def _fallback(app: Path, order: BuildOrder) -> str:
     return next((name for name in ((wanted,) if safe else ()) + _FALLBACKS if is_plain(app / name)), "")
 
 
-def _node(source: Path, app: Path, order: BuildOrder) -> Packed:
+def _node(source: Path, app: Path, order: BuildOrder, packages: Path) -> Packed:
     """A server, unless the build left files only."""
     recipe = order.recipe
     if recipe.static_root and not any(map(is_plain, _named(source, recipe.start))):
-        return _static(source, app, order)
-    return _server(source, app, order)
+        return _static(source, app, order, packages)
+    return _server(source, app, order, packages)
 
 
 def _named(source: Path, start: tuple[str, ...]) -> list[Path]:
@@ -251,7 +256,7 @@ def _named(source: Path, start: tuple[str, ...]) -> list[Path]:
     return [source / words[-1]] if words else []
 
 
-def _server(source: Path, app: Path, order: BuildOrder) -> Packed:
+def _server(source: Path, app: Path, order: BuildOrder, _packages: Path) -> Packed:
     """A server of the author's own: the whole tree."""
     start = order.recipe.start
     if not start:
@@ -280,7 +285,7 @@ def _server(source: Path, app: Path, order: BuildOrder) -> Packed:
     return Packed(argv=(program, *start[1:]), environment={**own, "NODE_ENV": "production"}, base_path=base_path)
 
 
-_PACKERS: Mapping[Kind, Callable[[Path, Path, BuildOrder], Packed]] = {
+_PACKERS: Mapping[Kind, Callable[[Path, Path, BuildOrder, Path], Packed]] = {
     Kind.NEXT: _next,
     Kind.NEXT_EXPORT: _next_export,
     Kind.NODE: _node,

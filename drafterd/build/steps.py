@@ -1,17 +1,16 @@
 """The four steps of a build: snapshot, install, build, pack."""
 
-import platform
 from collections.abc import Callable
 from pathlib import Path
 
 from drafterd import tree
 from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
-from drafterd.build.commands import BUILD, MANAGERS, Commands, Tools
-from drafterd.build.dependency_key import dependency_key
+from drafterd.build.commands import BUILD, INSTALL, MANAGERS, Commands, Tools
 from drafterd.build.foreign import NODE_MODULES, inside, is_plain
 from drafterd.build.log import BuildLog
 from drafterd.build.mending import MISSING_MANAGER, Mending
-from drafterd.build.pack import pack
+from drafterd.build.pack import pack, stands_alone
+from drafterd.build.packages import Packages
 from drafterd.build.repairs import variables
 from drafterd.build.repairs.proposals import proposals
 from drafterd.build.threads import in_thread
@@ -22,7 +21,7 @@ from drafterd.domain.names import release_id
 from drafterd.domain.outputs import made_folders
 from drafterd.domain.repair import Repair
 
-SNAPSHOT, INSTALL, PACK = "snapshot", "install", "pack"
+SNAPSHOT, PACK = "snapshot", "pack"
 
 _NEXT = (Kind.NEXT, Kind.NEXT_EXPORT)
 _SHOWN = (".next/static", ".next/server/app", ".next/server/pages")
@@ -53,8 +52,13 @@ class Steps:
         self._log = log
         self._commands = Commands(tools, order, number, log, deadline=deadline)
         self.scratch, self._source = self._commands.scratch, self._commands.source
+        self._packages = Packages(tools, order, self._commands, log)
         self._mending = Mending(tools, order, self._commands, log, on_repair)
         self._equipped = False
+
+    def close(self) -> None:
+        """Let go of what the build was lent."""
+        self._packages.close()
 
     async def snapshot(self) -> None:
         """Copy the source. Raises `Superseded` when it is no longer what was asked for."""
@@ -92,50 +96,21 @@ class Steps:
         manager = self._commands.crew.manager
         while True:
             locked = self._commands.variant.locked and any(is_plain(self._source / name) for name in manager.locks)
-            outcome = await self._installed(manager.install(locked=locked), locked=locked, clean=clean)
+            outcome = await self._packages.install(manager.install(locked=locked), locked=locked, clean=clean)
             if outcome.ok or await self._mending.again(INSTALL, outcome) is None:
                 break
         self._check(INSTALL, outcome)
-
-    async def _installed(self, words: tuple[str, ...], *, locked: bool, clean: bool) -> Outcome:
-        """One try of an install, shared with the builds that would install the same."""
-        store, key = self._tools.store, await in_thread(self._dependency_key, words)
-        given = environment.drafts_own(self._commands.variant.placeholders)
-        if key is None:
-            return await self._commands.manager(INSTALL, words, given)
-        # What no lock names is resolved anew from time to time.
-        oldest = 0.0 if locked else self._tools.clock() - self._tools.settings.dependencies_age
-        linked = not self._order.recipe.start  # else its packages go on living in the release
-        async with store.turn(key):
-            if not clean and await in_thread(store.restore, key, self._source, linked=linked, not_before=oldest):
-                self._log.note("with the packages that an earlier build installed")
-                return Outcome(code=0)
-            outcome = await self._commands.manager(INSTALL, words, given)
-            if outcome.ok:
-                await in_thread(
-                    store.keep, key, self._source, scratch=self.scratch, linked=linked, replace=clean or not locked
-                )
-            return outcome
-
-    def _dependency_key(self, words: tuple[str, ...]) -> str | None:
-        ours = self._commands.environment(INSTALL)
-        return dependency_key(
-            self._source,
-            manager=self._commands.crew.manager.word,
-            words=words,
-            locks=self._commands.crew.manager.locks,
-            surroundings={
-                "node": self._tools.toolchain.node_version,
-                "machine": f"{platform.system()} {platform.machine()} {platform.libc_ver()[0]}",
-                "registry": ours["npm_config_registry"],
-                **self._commands.variant.environment,
-            },
-        )
+        if self._order.recipe.kind in _NEXT and not await in_thread(stands_alone, self._commands.packages):
+            await self._packages.unlend()
 
     async def build(self, *, clean: bool) -> None:
         """Run the build script with the draft's variables; what fails and can be repaired is tried again."""
         kept = self._tools.layout.next_cache(self._order.draft)
-        if self._order.recipe.kind in _NEXT and not clean and await in_thread(nextcache.restore, kept, self._source):
+        if (
+            self._order.recipe.kind in _NEXT
+            and not clean
+            and await in_thread(nextcache.restore, kept, self._source, self._commands.packages)
+        ):
             self._mending.cached = True
             self._log.note("with .next/cache of the last good build")
         await self._equip(BUILD)
@@ -151,7 +126,13 @@ class Steps:
         self._check(BUILD, outcome)
         await self._tell_shown()
         if self._order.recipe.kind in _NEXT:
-            await in_thread(nextcache.keep, kept, self._source, size_max=self._tools.settings.next_cache_max)
+            await in_thread(
+                nextcache.keep,
+                kept,
+                self._source,
+                self._commands.packages,
+                size_max=self._tools.settings.next_cache_max,
+            )
 
     def _own_variables(self) -> dict[str, str]:
         """The draft's variables, and what stands in for those that nobody gave."""
@@ -184,7 +165,7 @@ class Steps:
         layout, order = self._tools.layout, self._order
         folder = self.scratch / "release"
         folder.mkdir()
-        packed = pack(self._source, folder / release.APP, order)
+        packed = pack(self._source, folder / release.APP, order, self._commands.packages)
         for note in packed.notes:
             self._log.note(note)
         name = release_id(self._number)

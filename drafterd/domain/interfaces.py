@@ -187,6 +187,23 @@ class Exceeded(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A folder that shows another one, which itself never changes.
+
+    Attributes:
+        place: Where it shows.
+        lower: What it shows.
+        upper: Takes what is written into it.
+        work: An empty folder beside `upper`, for the kernel.
+    """
+
+    place: Path
+    lower: Path
+    upper: Path
+    work: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One command of a build.
 
@@ -199,6 +216,7 @@ class Step:
         flood_max: Bytes of output beyond that which end the step.
         writable: Folders of its own beside `cwd`; a sandbox with walls lets it write nowhere else.
         shared: Folders that it may write and that are not its own: caches.
+        layers: Folders below its own; only for a sandbox that is `layered`.
         disk_max: Bytes that its own folders may hold; None is no limit.
     """
 
@@ -212,6 +230,7 @@ class Step:
     flood_max: int = 100_000_000
     writable: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
+    layers: tuple[Layer, ...] = ()
     disk_max: int | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -244,6 +263,11 @@ class Sandbox(Protocol):
     """Confines a draft's processes: builds and running instances."""
 
     name: str
+
+    @property
+    def layered(self) -> bool:
+        """Whether a step may have layers. Blocks for a while when it is asked first."""
+        ...
 
     @property
     def isolation(self) -> str:

@@ -1,6 +1,7 @@
 """Walls by bubblewrap: a draft's processes see their own folder, their tools, and the system's libraries."""
 
 import asyncio
+import functools
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from drafterd.domain.interfaces import Outcome, Step
 from drafterd.domain.model import InstanceSpec, Limits
 from drafterd.sandbox import ownership
 from drafterd.sandbox.places import Places
-from drafterd.sandbox.probe import user_of
+from drafterd.sandbox.probe import layers_work, user_of
 from drafterd.sandbox.walls import UID, Level, Machine, Room, command
 from drafterd.sandbox.watch import watched
 
@@ -48,6 +49,13 @@ class BubblewrapSandbox:
         """The level, and what it means."""
         return _MEANING[self._machine.level]
 
+    @functools.cached_property
+    def layered(self) -> bool:
+        """Whether the installation's own file system can be laid over itself."""
+        folder = self._places.layout.state / "sandbox"
+        folder.mkdir(parents=True, exist_ok=True)
+        return layers_work(self._machine, folder)
+
     async def run(self, step: Step, *, on_line: Callable[[bytes], None], on_start: Callable[[int], None]) -> Outcome:
         """Run a step to its end, its limit or its deadline. Raises `OSError` if it cannot be started."""
         user = self._user(None)
@@ -75,15 +83,19 @@ class BubblewrapSandbox:
         return outcome
 
     def _prepare(self, step: Step, user: int) -> tuple[str, ...]:
-        Path(step.argv[0]).stat()  # bubblewrap would only exit with a code, as a program may too
+        _outside(step, Path(step.argv[0])).stat()  # bubblewrap would only exit with a code, as a program may too
         writable = (step.cwd, *step.writable, *step.shared)
         if self._machine.level is Level.NO_USERNS:
             for folder in (step.cwd, *step.writable):
                 ownership.give(folder, user, done="node_modules")  # large, and none of ours to write into
+            for layer in step.layers:
+                for folder in (layer.lower, layer.upper):  # what is not the user's own it could not change above
+                    ownership.give_once(folder, user)
             for folder in step.shared:
                 for part in (*folder.glob("*"), folder):
                     ownership.give_once(part, user)
-        return command(self._machine, self._room(step.cwd, user, writable, step.limits), step.argv)
+        room = replace(self._room(step.cwd, user, writable, step.limits), layers=step.layers)
+        return command(self._machine, room, step.argv)
 
     def wrap(self, spec: InstanceSpec) -> Sequence[str]:
         """The command line of an instance. Its release is its own: servers keep caches and data beside their code."""
@@ -122,3 +134,11 @@ class BubblewrapSandbox:
                 files.write_atomic(file, text.encode(), mode=0o644, sync=False)
             shown[f"/etc/{name}"] = file
         return shown
+
+
+def _outside(step: Step, path: Path) -> Path:
+    """Where a file of a step's layers lies for us."""
+    for layer in step.layers:
+        if layer.place in path.parents:
+            return layer.lower / path.relative_to(layer.place)
+    return path

@@ -22,6 +22,7 @@ class PlainSandbox:
     """
 
     name = "plain"
+    layered = False
 
     def __init__(self, reason: str = "") -> None:
         self._reason = reason

@@ -6,10 +6,12 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from drafterd.domain.interfaces import Layer
 from drafterd.sandbox.walls import UID, Level, Machine, Room, command
 
 _TIMEOUT = 10.0
@@ -81,12 +83,29 @@ def strongest() -> Found:
 def _probe(program: str, user: int) -> Found:
     reason = ""
     for machine in _candidates(machine_with(program), user):
-        room = Room(cwd=Path("/"), uid=user_of(None) if machine.level is Level.NO_USERNS else UID)
+        room = Room(cwd=Path("/"), uid=_somebody(machine))
         said = _said(command(machine, room, ("/usr/bin/true",)))
         if said is None:
             return Found(machine)
         reason = reason or said
     return Found(None, f"bubblewrap cannot build its walls here: {reason}")
+
+
+def layers_work(machine: Machine, folder: Path) -> bool:
+    """Whether folders of this file system can be laid over each other: bubblewrap 0.11, and the kernel's consent."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        places = {name: Path(place, name) for name in ("place", "lower", "upper", "work")}
+        for path in (*places.values(), Path(place)):
+            path.mkdir(exist_ok=True)
+            path.chmod(0o755)  # ours, and looked at by somebody else
+        (places["lower"] / "x").touch()
+        writable = (Path(place),)
+        room = Room(cwd=Path("/"), uid=_somebody(machine), writable=writable, layers=(Layer(**places),))
+        return _said(command(machine, room, ("/usr/bin/test", "-e", str(places["place"] / "x")))) is None
+
+
+def _somebody(machine: Machine) -> int:
+    return user_of(None) if machine.level is Level.NO_USERNS else UID
 
 
 def _candidates(machine: Machine, user: int) -> Iterator[Machine]:

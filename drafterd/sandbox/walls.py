@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePath
 
+from drafterd.domain.interfaces import Layer
 from drafterd.domain.model import Limits
 
 UID = 1000
@@ -68,6 +69,7 @@ class Room:
         uid: Who they are.
         readable: Files and folders; what is missing is left out.
         writable: Folders that are theirs.
+        layers: Folders that show others, below what is writable.
         hidden: Folders that must not be seen, but for what is named above.
         files: Files that are shown in the place of others, by that place.
     """
@@ -76,6 +78,7 @@ class Room:
     uid: int = UID
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    layers: tuple[Layer, ...] = ()
     hidden: tuple[Path, ...] = ()
     files: Mapping[str, Path] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
@@ -93,6 +96,7 @@ def command(machine: Machine, room: Room, argv: Sequence[str]) -> tuple[str, ...
         *_memory(),
         *(word for folder in covered for word in ("--tmpfs", folder)),
         *_own(room),
+        *_layers(room.layers),
         *(word for folder in covered for word in ("--remount-ro", folder)),
         "--remount-ro",
         "/",
@@ -140,6 +144,11 @@ def _own(room: Room) -> Iterator[str]:
     ways = dict.fromkeys(room.readable, "--ro-bind-try") | dict.fromkeys(room.writable, "--bind-try")
     for path in sorted(ways, key=lambda path: path.parts):
         yield from (ways[path], str(path), str(path))
+
+
+def _layers(layers: Iterable[Layer]) -> Iterator[str]:
+    for layer in layers:
+        yield from ("--overlay-src", str(layer.lower), "--overlay", str(layer.upper), str(layer.work), str(layer.place))
 
 
 def _way_to(paths: Iterable[PurePath]) -> Iterator[str]:

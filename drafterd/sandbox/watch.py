@@ -88,7 +88,10 @@ class _Watch:
         most = self._step.disk_max
         if most is None or self._free - _free(self._step.cwd) < most // 2:
             return False
-        return sum(map(_size, {self._step.cwd, *self._step.writable})) > most
+        return (
+            sum(map(_size, {self._step.cwd, *self._step.writable, *(layer.upper for layer in self._step.layers)}))
+            > most
+        )
 
 
 def _free(folder: Path) -> int:

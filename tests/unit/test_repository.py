@@ -27,6 +27,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "build/threads.py",
     ),
     "integration/build/test_repairs.py": ("build/mending.py",),
+    "integration/build/test_steps.py": ("build/packages.py",),
     "unit/build/repairs": ("build/repairs/situation.py",),
     "unit/build/repairs/test_suspense.py": ("build/repairs/reach.py",),
     "unit/build/test_failure.py": ("build/failure_classes.py",),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from drafterd import files, tree
-from drafterd.build.foreign import NODE_MODULES, inside
+from drafterd.build.foreign import inside
 from drafterd.build.repairs.variant import Variant
 from drafterd.domain.errors import DrafterdError
 
@@ -30,6 +30,7 @@ class Situation:
         step: Its name.
         lines: What it printed, without colours.
         root: The build's own copy of the source.
+        packages: Where its installed packages lie.
         variant: How it was built.
         environment: The draft's variables.
         memory: Bytes that a build may use.
@@ -39,6 +40,7 @@ class Situation:
     step: str
     lines: tuple[str, ...]
     root: Path
+    packages: Path
     variant: Variant
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: int = 0
@@ -111,10 +113,10 @@ class Situation:
     def installed(self, name: str) -> dict[str, Any]:
         """The package.json of an installed package; an empty one where there is none."""
         parts = name.split("/")
-        if inside(self.root, NODE_MODULES) is None or ".." in parts:
+        if self.packages.is_symlink() or ".." in parts:
             return {}
         try:
-            found = json.loads(files.read_regular(self.root.joinpath(NODE_MODULES, *parts, PACKAGE), limit=_READ_MAX))
+            found = json.loads(files.read_regular(self.packages.joinpath(*parts, PACKAGE), limit=_READ_MAX))
         except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}

@@ -178,3 +178,43 @@ def test_a_tree_that_is_a_link_is_not_kept(store, installed, scratch, tmp_path):
     (source / "node_modules").symlink_to(installed / "node_modules")
     assert not store.keep(KEY, source, scratch=scratch)
     assert not store.restore(KEY, a_source(tmp_path, "other"))
+
+
+def test_a_moved_tree_is_lent_and_stays_while_it_is_used(store, installed, scratch, tmp_path):
+    before = contents(installed)
+    source = a_source(tmp_path)
+    assert store.keep(KEY, installed, scratch=scratch, moved=True)
+    assert not (installed / "node_modules").exists()
+    with store.using(KEY):
+        lent = store.lend(KEY, source)
+        assert contents(lent.parent) == before
+        assert list((source / "node_modules").iterdir()) == []
+        replace(store, budget=0).sweep()
+        with store.using(KEY):  # another build
+            assert not store.keep(KEY, a_tree(tmp_path / "anew", "2"), scratch=scratch, replace=True)
+        assert contents(lent.parent) == before
+    replace(store, budget=0).sweep()
+    assert not lent.exists()
+
+
+def test_a_tree_whose_files_have_other_names_is_copied(store, installed, scratch, tmp_path):
+    (tmp_path / "elsewhere.js").hardlink_to(installed / "node_modules/left/index.js")
+    assert store.keep(KEY, installed, scratch=scratch, linked=False, moved=True)
+    (tmp_path / "elsewhere.js").write_text("poison")
+    lent = store.lend(KEY, a_source(tmp_path))
+    assert (lent / "left/index.js").read_text() == "left/index.js 1"
+
+
+def test_a_tree_that_cannot_be_stored_stays_with_its_source(store, installed, scratch, tmp_path):
+    before = contents(installed)
+    (tmp_path / "store").write_text("no folder can be made here")
+    assert not store.keep(KEY, installed, scratch=scratch, moved=True)
+    assert contents(installed) == before
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_damaged_tree_is_not_lent(store, installed, scratch, tmp_path):
+    store.keep(KEY, installed, scratch=scratch, moved=True)
+    _cut(store.folder / KEY / "node_modules")
+    assert store.lend(KEY, a_source(tmp_path)) is None
+    assert not (store.folder / KEY).exists()

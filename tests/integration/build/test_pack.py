@@ -42,13 +42,13 @@ def _order(kind: Kind, *, base_path: str = "/p", **recipe: object) -> BuildOrder
 
 def _packed(root: Path, order: BuildOrder) -> tuple[Packed, set[str]]:
     app = root.parent / "app"
-    packed = pack(root, app, order)
+    packed = pack(root, app, order, root / "node_modules")
     return packed, {str(path.relative_to(app)) for path in app.rglob("*") if not path.is_dir() or path.is_symlink()}
 
 
 def _refused(root: Path, order: BuildOrder) -> str:
     with pytest.raises(BuildFailed) as caught:
-        pack(root, root.parent / "app", order)
+        pack(root, root.parent / "app", order, root / "node_modules")
     return caught.value.problem.code
 
 
@@ -255,13 +255,13 @@ def test_the_cache_goes_from_one_build_to_the_next_of_the_same_version(source, t
     _write(source, ".next/cache/webpack/1.pack")
     manifest.parent.mkdir(parents=True)
     manifest.write_text('{"version": "16.0.0"}')
-    nextcache.keep(kept, source, size_max=5)
-    assert not nextcache.restore(kept, source), "too large to be kept"
-    nextcache.keep(kept, source, size_max=1000)
+    nextcache.keep(kept, source, source / "node_modules", size_max=5)
+    assert not nextcache.restore(kept, source, source / "node_modules"), "too large to be kept"
+    nextcache.keep(kept, source, source / "node_modules", size_max=1000)
     (source / ".next").rmdir()
-    assert nextcache.restore(kept, source)
+    assert nextcache.restore(kept, source, source / "node_modules")
     assert (source / ".next/cache/webpack/1.pack").exists()
-    assert not nextcache.restore(kept, source), "there is one already"
+    assert not nextcache.restore(kept, source, source / "node_modules"), "there is one already"
     (source / ".next").rename(source / "gone")
     manifest.write_text('{"version": "16.0.1"}')
-    assert not nextcache.restore(kept, source)
+    assert not nextcache.restore(kept, source, source / "node_modules")

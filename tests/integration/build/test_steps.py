@@ -11,7 +11,7 @@ from drafterd.domain.model import BuildStatus, Kind, Recipe
 from drafterd.domain.names import DraftId
 from tests.integration.build.world import HELLO, World
 
-OTHER = DraftId("other")
+OTHER, THIRD = DraftId("other"), DraftId("third")
 TAKEN = "with the packages that an earlier build installed"
 PACKAGE = {"name": "one", "scripts": {"build": "node build.js"}, "dependencies": {"is-odd": "3.0.1"}}
 BUILD = (
@@ -74,18 +74,28 @@ async def test_dependencies_without_a_lock_are_resolved_anew_after_a_while(tmp_p
     assert TAKEN not in world.log(1, OTHER)
 
 
-async def test_a_build_that_writes_into_its_packages_harms_nobody_else(tmp_path):
-    world = World(tmp_path, settings=BuildSettings(timeout=120, grace=1), sandbox="plain")
-    harm = "require('fs').writeFileSync('node_modules/is-odd/index.js', 'module.exports = () => \"harmed\"');"
-    third = DraftId("third")
+async def test_a_build_that_writes_into_its_packages_harms_nobody_else_with_walls(world):
+    assert world.sandbox.layered
     async with world.running():
-        await world.build(dropped(world, HELLO))
-        harmed = await world.build(dropped(world, OTHER, build=harm + BUILD), OTHER)
-        assert harmed.status is BuildStatus.SUCCEEDED
-        await world.build(dropped(world, third), third)
+        await harmed(world)
+    assert TAKEN in world.log(1, THIRD), "the stored tree never changes"
+
+
+async def test_a_build_that_writes_into_its_packages_harms_nobody_else_without_walls(tmp_path):
+    world = World(tmp_path, settings=BuildSettings(timeout=120, grace=1), sandbox="plain")
+    async with world.running():
+        await harmed(world)
+    assert TAKEN not in world.log(1, THIRD), "the stored tree is not what it was"
+
+
+async def harmed(world):
+    harm = "require('fs').writeFileSync('node_modules/is-odd/index.js', 'module.exports = () => \"harmed\"');"
+    await world.build(dropped(world, HELLO))
+    build = await world.build(dropped(world, OTHER, build=harm + BUILD), OTHER)
+    assert build.status is BuildStatus.SUCCEEDED, build.problem
+    await world.build(dropped(world, THIRD), THIRD)
     assert page(world, OTHER) == "harmedtrue"
-    assert page(world, third) == "truetrue"
-    assert TAKEN not in world.log(1, third), "the stored tree is not what it was"
+    assert page(world, THIRD) == "truetrue"
 
 
 async def test_a_server_keeps_packages_of_its_own(world):

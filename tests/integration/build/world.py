@@ -54,10 +54,11 @@ class World:
         self.prepare: Callable[[Path, BuildOrder], None] = lambda _root, _order: None
         self.ledger = SqliteLedger(self.layout.ledger)
         toolchain = Toolchain.find(self.layout.toolchain)
+        self.sandbox = choose(sandbox, places(self.layout, toolchain))
         self.queue = BuildQueue(
             layout=self.layout,
             ledger=self.ledger,
-            sandbox=choose(sandbox, places(self.layout, toolchain)),
+            sandbox=self.sandbox,
             toolchain=toolchain,
             settings=self.settings,
             order=self.orders.get,

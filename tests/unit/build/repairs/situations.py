@@ -35,7 +35,12 @@ def situation(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return Situation(
-        step=step, lines=tuple(lines.splitlines()), root=root, variant=variant or Variant(recipe=NEXT), **rest
+        step=step,
+        lines=tuple(lines.splitlines()),
+        root=root,
+        packages=root / "node_modules",
+        variant=variant or Variant(recipe=NEXT),
+        **rest,
     )
 
 
