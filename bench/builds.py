@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -96,7 +97,7 @@ async def _again_and_edit(server: Server, session: aiohttp.ClientSession, source
     await _answers(server, session, draft, MARK)
     built = await _newest(server, draft)
     place.rename(waiting)
-    await eventually(lambda: _gone(server, draft), within=60, every=EVERY)
+    await eventually(lambda: _gone(server, session, draft), within=60, every=EVERY)
     begun = time.perf_counter()
     waiting.rename(place)
     found.again.append(await _answers(server, session, draft, MARK) - begun)
@@ -112,10 +113,13 @@ async def _again_and_edit(server: Server, session: aiohttp.ClientSession, source
     await server.call("DELETE", f"/api/v1/drafts/{draft}?purge=source")
 
 
-async def _gone(server: Server, draft: str) -> bool:
-    """Whether nothing of it runs any more; its releases are kept for a while, in case it comes back."""
+async def _gone(server: Server, session: aiohttp.ClientSession, draft: str) -> bool:
+    """Whether visitors do not reach it and nothing of it runs; its releases are kept for a while."""
+    async with session.get(f"{server.proxy}/api/draft/{draft}") as answer:
+        if answer.status == HTTPStatus.OK:
+            return False
     status, found = await server.call("GET", f"/api/v1/drafts/{draft}")
-    return bool(status == 404 or (found["state"] == "removing" and found["work"] == "none"))
+    return bool(status == HTTPStatus.NOT_FOUND or (found["state"] == "removing" and found["instance"] is None))
 
 
 async def _newest(server: Server, draft: str) -> int:

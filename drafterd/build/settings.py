@@ -37,7 +37,7 @@ class BuildSettings:
     keep_builds: int = 20
     output_max: int = 20_000_000
     next_cache_max: int = 500_000_000
-    dependencies_max: int = 20_000_000_000
+    dependencies_max: int = 20 << 30
     dependencies_age: float = 86_400.0
     retry_after: float = 60.0
     disk_max: int | None = None

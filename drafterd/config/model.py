@@ -106,6 +106,13 @@ class BuildConfig(_Section):
     """How builds are confined; `auto` is the strongest that works here, and the status says which."""
 
 
+class DepsConfig(_Section):
+    """The dependencies that drafts share."""
+
+    max_age: values.Duration = 86_400.0
+    """How long those that no lock file names are taken from an earlier build before they are resolved anew."""
+
+
 class RunConfig(_Section):
     """How drafts are run."""
 
@@ -122,6 +129,8 @@ class KeepConfig(_Section):
     """Releases of a draft, the serving one included."""
     builds: values.Count = 20
     """Builds in a draft's history, with their logs."""
+    disk_budget: values.Size = 20 << 30
+    """What the kept dependencies of drafts may take on the disk together; what was used longest ago goes first."""
     removed: values.Duration = 3600.0
     """How long the releases of a vanished draft are kept, in case it comes back."""
 
@@ -199,6 +208,7 @@ class Config(_Section):
     proxy: ProxyConfig = ProxyConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     build: BuildConfig = BuildConfig()
+    deps: DepsConfig = DepsConfig()
     run: RunConfig = RunConfig()
     keep: KeepConfig = KeepConfig()
     fix: FixConfig = FixConfig()

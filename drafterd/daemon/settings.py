@@ -76,6 +76,8 @@ def build_settings(config: Config) -> BuildSettings:
         slots=build_slots(config.build.slots, os.cpu_count() or 1),
         timeout=config.build.timeout,
         keep_builds=config.keep.builds,
+        dependencies_max=config.keep.disk_budget,
+        dependencies_age=config.deps.max_age,
         disk_max=_FOLDER_MAX,
         # Tools start threads for each core, and processes for each core that have them too.
         limits=Limits(
