@@ -130,3 +130,11 @@ def swept(folder: Path) -> Iterator[Path]:
         if entry.name.startswith(TEMPORARY) and _own() not in entry.name:
             remove_tree(entry)
             yield entry
+
+
+def holds(path: Path, data: bytes) -> bool:
+    """Whether a file is there and holds just these bytes."""
+    try:
+        return read_regular(path, limit=len(data)) == data
+    except OSError:
+        return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from drafterd.build.exceeded import told
-from drafterd.build.failure_classes import CLASSES, FULL_HINT
+from drafterd.build.failure_classes import CLASSES, DISK, FULL_HINT, TEMPORARY
 from drafterd.build.firsterror import first_error
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.interfaces import Outcome
@@ -74,6 +74,9 @@ def failed(
     )
 
 
+_NOT_FULL = 1_000_000_000
+"""Bytes."""
+
 _KILLED = re.compile(r"signal: SIGKILL|\bKilled\b")
 
 
@@ -88,6 +91,7 @@ def of_step(
     proposals: Sequence[str] = (),
     limits: Limits | None = None,
     disk_max: int | None = None,
+    disk_free: int = 0,
 ) -> BuildFailed:
     """Why a command of a build failed.
 
@@ -97,6 +101,7 @@ def of_step(
         retry: Seconds until a failure by the machine's fault is tried again.
         proposals: What the author could do, and what is not done unasked.
         limits: What the step was given, and `disk_max`: what its folders might hold.
+        disk_free: Bytes that are free on the disk: while there are many it was not the disk that was full.
     """
     shown = [line[:_TAIL_LINE].replace(f"file://{root}/", "").replace(f"{root}/", "") for line in lines]
     if outcome.exceeded:
@@ -106,6 +111,8 @@ def of_step(
         return _timed_out(step, outcome, shown)
     summary, where = first_error(shown, step)
     found = next((kind for kind in CLASSES.get(step, ()) if any(kind.sign.search(line) for line in shown)), None)
+    if found is DISK and disk_free > _NOT_FULL:
+        found = TEMPORARY
     if found is None and (ended_by := _signal(outcome, shown)):
         return failed(
             "build-killed",
@@ -145,6 +152,7 @@ def _signal(outcome: Outcome, lines: Sequence[str]) -> str:
     number = outcome.signal
     if number is None and outcome.code is not None and outcome.code > _SIGNALLED:
         number = outcome.code - _SIGNALLED
+        number = number if number in set(signal.Signals) else None  # an error's number, as npm gives it
     if number is None and any(_KILLED.search(line) for line in lines[-TAIL:]):
         number = signal.SIGKILL
     if number is None:

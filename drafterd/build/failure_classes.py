@@ -32,12 +32,17 @@ class FailureClass:
 FULL_HINT = "free space where drafterd keeps its state; the build is tried again by itself"
 _NO_REGISTRY = "the package registry cannot be reached from this machine; the build is tried again by itself"
 
-_DISK = FailureClass(
+DISK = FailureClass(
     code="disk-full",
     sign=re.compile(r"\bENOSPC\b|No space left on device"),
     hint=FULL_HINT,
     mend=Mend.MACHINE,
     retried=True,
+)
+TEMPORARY = FailureClass(
+    code="temporary-full",
+    sign=DISK.sign,
+    hint="the folder for temporary files is memory and has 1 GB: write large files into the draft's own folder",
 )
 _FILE = FailureClass(
     code="file-too-large",
@@ -302,7 +307,7 @@ _BUILD = (
 )
 
 CLASSES: Mapping[str, tuple[FailureClass, ...]] = {
-    "install": (_DISK, _FILE, _FORK, _ENGINES, *_INSTALL, _COMMAND),
-    "build": (_DISK, _FILE, _FORK, _MEMORY, _ENGINES, *_BUILD),
+    "install": (DISK, _FILE, _FORK, _ENGINES, *_INSTALL, _COMMAND),
+    "build": (DISK, _FILE, _FORK, _MEMORY, _ENGINES, *_BUILD),
 }
 """By step; the first that matches counts."""

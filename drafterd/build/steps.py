@@ -1,5 +1,6 @@
 """The four steps of a build: snapshot, install, build, pack."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,5 +247,6 @@ class Steps:
                 retry=self._tools.settings.retry_after,
                 limits=self._tools.settings.limits,
                 disk_max=self._tools.settings.disk_max,
+                disk_free=shutil.disk_usage(self.scratch).free,
                 proposals=proposals(self._mending.situation(step)),
             )

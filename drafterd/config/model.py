@@ -118,6 +118,8 @@ class RunConfig(_Section):
 
     start_timeout: values.PositiveDuration = 60.0
     """How long a started draft may take to its first answer."""
+    memory_max: values.Size = 512 << 20
+    """What all processes of a running draft may take together; one that takes more is ended, and started anew."""
     sandbox: values.SandboxWord = "auto"
     """How running drafts are confined; `auto` is the strongest that works here."""
 

@@ -25,7 +25,6 @@ from drafterd.reconcile.publish import Publisher
 from drafterd.reconcile.queue import WorkQueue
 from drafterd.route.traefik import TraefikProxy
 from drafterd.run.supervisord import SupervisordRuntime
-from drafterd.run.usage import usage
 from drafterd.sandbox import choose
 from drafterd.toolchain import Toolchain
 from drafterd.watch.watcher import FolderWatcher
@@ -117,6 +116,7 @@ class House:
             start_timeout=self.config.run.start_timeout,
             on_change=self._look_at_instance,
             reserved=lambda draft: self.leases.others(draft) | settings.own_ports(self.config),
+            memory_max=self.config.run.memory_max,
         )
 
     @cached_property
@@ -203,7 +203,7 @@ class House:
             logs=Logs(tail=tail, follow=lambda path, offset, ended: follow(path, from_offset=offset, ended=ended)),
             home_port=self.leases.home_port,
             restarting=self.restarting,
-            usage=usage,
+            usage=self.runtime.usage,
             ports_free=lambda: self.leases.free,
             sandbox=settings.shown_sandbox(self.sandbox, self.build_sandbox),
         )

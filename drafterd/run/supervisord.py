@@ -22,6 +22,7 @@ from drafterd.layout import Layout
 from drafterd.run import spec as specs
 from drafterd.run.elsewhere import Search, remember
 from drafterd.run.orphans import end_leftovers
+from drafterd.run.overuse import Overuse
 from drafterd.run.owner import Owner, free, listens, owner
 from drafterd.run.probe import FIRST_PAUSE, Answer, ask, next_pause
 from drafterd.run.program import program_text
@@ -52,6 +53,7 @@ class SupervisordRuntime:
         start_timeout: Seconds that a started instance has for its first answer.
         on_change: Called with each instance whose status changed.
         reserved: Ports that a draft's server may not be reached on, because they are another's.
+        memory_max: Bytes that all processes of an instance may take together.
         clock: Seconds since the epoch.
     """
 
@@ -63,18 +65,21 @@ class SupervisordRuntime:
         start_timeout: float,
         on_change: Callable[[InstanceId], None],
         reserved: Callable[[DraftId], Collection[int]] = lambda _draft: (),
+        memory_max: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._layout = layout
         self._wrap = wrap
         self._start_timeout = start_timeout
         self._reserved = reserved
+        self._memory_max = memory_max
         self._clock = clock
         self._programs = Programs(layout.supervisor_socket)
         self._on_change = on_change
         self._watched = Watched(layout, self._programs, on_change=self._changed, clock=clock)
         self._locks: weakref.WeakValueDictionary[InstanceId, asyncio.Lock] = weakref.WeakValueDictionary()
         self._wake = asyncio.Event()
+        self._overuse = Overuse(memory_max, self._wake.set)
         self._answers = True
 
     # What others ask
@@ -82,6 +87,10 @@ class SupervisordRuntime:
     async def observe(self) -> Mapping[InstanceId, Instance]:
         """All instances, at most a second old. Raises `RuntimeUnavailable`."""
         return await self._watched.view()
+
+    def usage(self) -> Mapping[int, int]:
+        """Resident bytes by the pid of an instance's first process; some seconds old."""
+        return self._overuse.resident
 
     def log_path(self, instance: InstanceId) -> Path:
         """The file with the program's output; it may not exist."""
@@ -103,7 +112,7 @@ class SupervisordRuntime:
             program = await self._programs.one(spec.id)
             track = self._watched.tracks.get(spec.id)
             given_up = track is not None and (track.problem is not None or track.verdict is not None)
-            unchanged = _same(self._layout.spec(spec.id), data) and _same(self._file(spec.id), text)
+            unchanged = files.holds(self._layout.spec(spec.id), data) and files.holds(self._file(spec.id), text)
             if program is not None and program.active and unchanged and not given_up:
                 return
             with self._holding(self._track(spec)) as held:
@@ -142,6 +151,7 @@ class SupervisordRuntime:
     async def run(self) -> None:
         """Watch over the instances until cancelled: look, probe, give up."""
         async with asyncio.TaskGroup() as tasks, pushes(self._layout, self._notice):
+            tasks.create_task(self._overuse.run(self._watched.tracks.values), name="overuse")
             while True:
                 await self._look()
                 self._care(tasks)
@@ -305,6 +315,7 @@ class SupervisordRuntime:
                     listens=places,
                     last_exit=last_exit,
                     wanted=track.wanted,
+                    memory_max=self._memory_max,
                     taken=not await free(track.spec.address, 0.0),
                     tail=tail(self.log_path(track.id), secrets=track.spec.secrets, since=track.log_start),
                 )
@@ -319,7 +330,7 @@ class SupervisordRuntime:
         """Bring the files to disk and the program to life."""
         if program is not None and not program.ended:
             await self._halt(instance)
-        if program is not None and not _same(self._file(instance), text):
+        if program is not None and not files.holds(self._file(instance), text):
             await self._remove(instance)
             program = None
         try:
@@ -382,10 +393,3 @@ class SupervisordRuntime:
 
     def _locked(self, instance: InstanceId) -> asyncio.Lock:
         return self._locks.setdefault(instance, asyncio.Lock())
-
-
-def _same(path: Path, data: bytes) -> bool:
-    try:
-        return files.read_regular(path, limit=len(data)) == data
-    except OSError:
-        return False

@@ -27,6 +27,8 @@ class Verdict(StrEnum):
     """it gave no answer in time"""
     PORT_TAKEN = "port-taken"
     """somebody else answers on its port"""
+    MEMORY = "memory"
+    """its processes took more memory than they may"""
     BLOCKED = "blocked"
     """it wants a port of its own, which somebody else has"""
 

@@ -24,6 +24,7 @@ class Facts:
         last_exit: How its process last ended, or "".
         wanted: The port of its own that it could not get, or None.
         taken: Whether somebody else holds its port once nothing of it runs any more.
+        memory_max: What its processes may take together, bytes.
         tail: The last lines of its log.
     """
 
@@ -34,6 +35,7 @@ class Facts:
     last_exit: str = ""
     wanted: int | None = None
     taken: bool = False
+    memory_max: int | None = None
     tail: tuple[str, ...] = ()
 
 
@@ -119,6 +121,12 @@ def _late(facts: Facts) -> _Words:
     return "never-listened", summary, _PORT_HINT, Mend.DRAFT
 
 
+def _memory(facts: Facts) -> _Words:
+    most = f"{(facts.memory_max or 0) / (1 << 20):.4g} MB"
+    summary = f"the server was ended: its processes took more than {most} of memory"
+    return "out-of-memory", summary, "let it keep less in memory, or raise `run.memory_max`", Mend.CONFIG
+
+
 def _reaches(place: tuple[str, int], address: Address) -> bool:
     return place[1] == address.port and (place[0] == address.host or place[0] in _ANY_HOSTS)
 
@@ -137,4 +145,5 @@ _SAID: Mapping[Verdict, Callable[[Facts], _Words]] = {
     Verdict.LATE: _late,
     Verdict.PORT_TAKEN: _port_taken,
     Verdict.BLOCKED: _blocked,
+    Verdict.MEMORY: _memory,
 }

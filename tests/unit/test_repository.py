@@ -80,6 +80,8 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "run/configuration.py",
         "run/owner.py",
     ),
+    "integration/hostile/test_servers.py": ("run/overuse.py",),
+    "integration/run/test_processes.py": ("run/usage.py",),
     "integration/run/test_supervisord.py": (
         "run/plugin.py",
         "run/push.py",

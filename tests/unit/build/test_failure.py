@@ -333,3 +333,20 @@ def test_a_refused_fork_is_named(line):
 @pytest.mark.parametrize("line", ["Error: EFBIG: file too large, write", "head: error writing: File too large"])
 def test_a_file_that_may_not_grow_further_is_named(line):
     assert _problem("build", line).code == "file-too-large"
+
+
+def test_a_full_disk_is_told_from_full_temporary_files():
+    def problem(free):
+        lines = ["Error: ENOSPC: no space left on device, write"]
+        return failure.of_step("build", FAILED, lines, root=ROOT, now=1000.0, retry=60.0, disk_free=free).problem
+
+    assert (problem(10_000).code, problem(10_000).retry_at) == ("disk-full", 1060.0)
+    assert (problem(10 << 30).code, problem(10 << 30).mend, problem(10 << 30).retry_at) == (
+        "temporary-full",
+        Mend.DRAFT,
+        None,
+    )
+
+
+def test_an_error_number_of_npm_is_no_signal():
+    assert _problem("build", "npm error code ENOENT", Outcome(code=254)).code == "build-failed"

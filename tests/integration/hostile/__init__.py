@@ -1,0 +1,1 @@
+"""Drafts that attack: what they hit, and that nobody else feels it."""
