@@ -30,7 +30,9 @@ LINE_MAX = 8192
 _LINE_COST = 64
 """Each line counts so many bytes more: a flood of empty lines is a flood too."""
 
-_CUT = b" [the rest of this line is left out]"
+CUT = b" [the rest of this line is left out]"
+"""Stands in the place of what was too long of a line."""
+
 _CHUNK = 16_384
 _DRAIN_CHUNK = 1 << 20
 _DRAIN_EVERY = 0.05
@@ -165,7 +167,7 @@ class _Lines:
         self._cut = self._cut or len(piece) > room
 
     def _emit(self) -> None:
-        line = bytes(self._line).rstrip(b"\r") + (_CUT if self._cut else b"")
+        line = bytes(self._line).rstrip(b"\r") + (CUT if self._cut else b"")
         self._line.clear()
         self._cut = False
         if self.full:

@@ -1,5 +1,5 @@
 // Keeps the status page true: fetches it anew when a draft has changed. Without it the page refreshes.
-const { events, watch } = document.body.dataset;
+const { events, logs, watch } = document.body.dataset;
 let busy = false;
 let due = false;
 
@@ -48,4 +48,4 @@ source.addEventListener("changed", (event) => {
   if (!watch || changed.length === 0 || changed.includes(watch)) renew();
 });
 
-for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
+if (logs) globalThis.logStream?.(logs);

@@ -1,8 +1,6 @@
 // The living part of the pages at a draft's address. Without it they refresh by themselves.
 const { events, home, method, refresh, state } = document.body.dataset;
 const live = document.getElementById("live");
-const log = document.getElementById("log");
-const LINES = 300;
 let shown = performance.now();
 
 function again() {
@@ -29,22 +27,13 @@ function tick() {
   }
 }
 
-function addLine(line) {
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 24;
-  log.append(`${line}\n`);
-  while (log.childNodes.length > LINES) log.firstChild.remove();
-  if (atEnd) log.scrollTop = log.scrollHeight;
-}
-
 function listen() {
-  const source = new EventSource(events);
+  const source = globalThis.logStream ? globalThis.logStream(events) : new EventSource(events);
   source.addEventListener("live", (event) => {
     // Rendered and escaped by the server; the page's policy lets no script in it run.
     live.innerHTML = event.data;
     shown = performance.now();
   });
-  source.addEventListener("clear", () => log?.replaceChildren());
-  source.addEventListener("log", (event) => log && addLine(event.data));
   source.addEventListener("reload", () => {
     source.close();
     again();
@@ -74,7 +63,6 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
   });
 }
 
-if (log) log.scrollTop = log.scrollHeight;
 if (events) listen();
 else if (Number(refresh)) setTimeout(again, Number(refresh) * 1000);
 if (state !== "failed") setInterval(tick, 500);

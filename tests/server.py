@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -168,7 +169,9 @@ class Server:
             method, f"{self.api}{path}", headers={**headers, **options.pop("headers", {})}, **options
         ) as answer:
             text = await answer.text()
-            return answer.status, json.loads(text) if "json" in answer.content_type else text
+            return answer.status, json.loads(text) if re.fullmatch(
+                r"application/(.*\+)?json", answer.content_type
+            ) else text
 
     async def visit(self, path: str, **options: Any) -> tuple[int, str, Mapping[str, str]]:
         """Ask the proxy as a visitor, without following redirects: status, text, headers."""

@@ -6,11 +6,13 @@ build step gets them, but for those that would steer our tools.
 
 import configparser
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from drafterd.domain.outputs import is_public
+from drafterd import files
+from drafterd.domain.masking import is_secret
 
 _PASSED = (
     "http_proxy",
@@ -29,25 +31,18 @@ _PASSED = (
 _NPMRC_KEYS = ("registry", "cafile", "proxy", "https-proxy", "noproxy")
 """What is read of the operator's npm configuration: where things are, never who we are."""
 
+_SETTINGS_MAX = 1_000_000
+_TOKENS = (".npmrc", ".yarnrc", ".yarnrc.yml", "bunfig.toml")
+_TOKEN = re.compile(
+    r"^[^\n]{0,300}?(?:_auth(?:Token)?|_password|npmAuthToken|npmAuthIdent|\btoken|\bpassword)[\"']?[ \t]*[=: ][ \t]*"
+    r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|(\S[^\n]*))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
 _STEERING = frozenset(
     {"PATH", "HOME", "SHELL", "TMPDIR", "HOSTNAME", "ENV", "BASH_ENV", "CI", "NODE_ENV", "NODE_OPTIONS", "NODE_PATH"}
 )
 _STEERING_PREFIXES = ("LD_", "NPM_", "PNPM_", "YARN_", "BUN_", "COREPACK_", "DRAFTERD_", "NEXT_PRIVATE_")
-
-_PUBLIC = frozenset(
-    {
-        "PORT",
-        "HOSTNAME",
-        "NEXTAUTH_URL",
-        "AUTH_URL",
-        "AUTH_TRUST_HOST",
-        "GROQ_BASE_URL",
-        "GROQ_MODEL",
-        "DRAFT_BASE_PATH",
-        "NODE_ENV",
-    }
-)
-_SECRET_LENGTH = 8
 
 # The environment beats a draft's own .npmrc: a registry that it names and that is not there would
 # cost minutes before npm gives up.
@@ -68,11 +63,15 @@ _NPM = {
 def surroundings(environment: Mapping[str, str], *, prefixes: Iterable[Path] = (Path("/usr"),)) -> dict[str, str]:
     """What the machine needs to reach the registry, from the daemon's environment and npm's files.
 
+    Addresses with a password are left out: strangers' install scripts read what they are given.
+
     Args:
         environment: The daemon's own.
         prefixes: Installation prefixes of npm: its global configuration is `etc/npmrc` below.
     """
-    found = {name: environment[name] for name in _PASSED if environment.get(name)}
+    found = {
+        name: environment[name] for name in _PASSED if environment.get(name) and not _names_user(environment[name])
+    }
     home = environment.get("HOME")
     places = [prefix / "etc" / "npmrc" for prefix in (*prefixes, Path("/"))]
     if home:
@@ -91,7 +90,15 @@ def _npmrc(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, configparser.Error):
         return {}
     said = {key: (parser.get("npm", key, fallback=None) or "").strip("\"' ") for key in _NPMRC_KEYS}
-    return {key: value for key, value in said.items() if value and "${" not in value and not urlsplit(value).username}
+    return {key: value for key, value in said.items() if value and "${" not in value and not _names_user(value)}
+
+
+def _names_user(value: str) -> bool:
+    """Whether an address has a user in it; one that cannot be read is taken for it."""
+    try:
+        return bool(urlsplit(value if "://" in value else f"//{value}").username)
+    except ValueError:
+        return True
 
 
 def base(
@@ -129,13 +136,22 @@ def drafts_own(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """The values that no log may show, by name."""
+def tokens(source: Path) -> dict[str, str]:
+    """What says who a draft is to the registry, in its own settings of the package managers; by a name for the log."""
     return {
-        name: value
-        for name, value in environment.items()
-        if len(value) >= _SECRET_LENGTH and name not in _PUBLIC and not is_public(name)
+        f"{name}:{number}": value
+        for name in _TOKENS
+        for number, value in enumerate(_tokens(source / name), 1)
+        if is_secret(name, value)
     }
+
+
+def _tokens(path: Path) -> Iterator[str]:
+    try:
+        text = files.read_regular(path, limit=_SETTINGS_MAX).decode("utf-8", "replace")
+    except OSError:
+        return
+    yield from (next(filter(None, match.groups())).strip() for match in _TOKEN.finditer(text))
 
 
 def of_daemon() -> dict[str, str]:

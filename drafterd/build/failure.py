@@ -103,7 +103,7 @@ def of_step(
         limits: What the step was given, and `disk_max`: what its folders might hold.
         disk_free: Bytes that are free on the disk: while there are many it was not the disk that was full.
     """
-    shown = [line[:_TAIL_LINE].replace(f"file://{root}/", "").replace(f"{root}/", "") for line in lines]
+    shown = [inner(line, root) for line in lines]
     if outcome.exceeded:
         words = told(outcome.exceeded, step, limits or Limits(), disk_max)
         return failed(words.code, words.summary, step=step, hint=words.hint, mend=words.mend, tail=shown)
@@ -134,6 +134,11 @@ def of_step(
         retry_at=now + retry if found and found.retried else None,
         proposals=proposals,
     )
+
+
+def inner(line: str, root: Path) -> str:
+    """A line as a problem tells it: cut, and without the name of the build's folder."""
+    return line[:_TAIL_LINE].replace(f"file://{root}/", "").replace(f"{root}/", "")
 
 
 def _timed_out(step: str, outcome: Outcome, shown: Sequence[str]) -> BuildFailed:

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import structlog
 
-from drafterd.build import environment, excerpt, failure, notice, release
+from drafterd.build import excerpt, failure, notice, release
 from drafterd.build.commands import BUILD, INSTALL, SOURCE, Tools
 from drafterd.build.failure import BuildFailed
-from drafterd.build.log import BuildLog, Mask
+from drafterd.build.log import BuildLog
 from drafterd.build.steps import PACK, SNAPSHOT, Steps
 from drafterd.build.threads import in_thread
 from drafterd.domain.errors import DrafterdError, Superseded
+from drafterd.domain.masking import secrets
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
 from drafterd.domain.repair import Repair
 
@@ -89,7 +90,7 @@ class Job:
                 await steps.pack()
         except BuildFailed as error:
             log.note(error.summary)
-            raise await self._told(error, log.recent) from error
+            raise await self._told(error, log) from error
         except (DrafterdError, OSError) as error:
             log.note(str(error))
             raise
@@ -103,12 +104,11 @@ class Job:
         self._save(self.build)
         _log.info("build.repaired", draft=self.build.draft, build=self.build.number, reason=repairs[-1].code)
 
-    async def _told(self, error: BuildFailed, recent: tuple[str, ...]) -> BuildFailed:
+    async def _told(self, error: BuildFailed, log: BuildLog) -> BuildFailed:
         """The same failure with the last lines of the log, if it has none, and the lines of the source it names."""
         scratch = self._tools.layout.builds(self.build.draft) / str(self.build.number)
-        mask = Mask(environment.secrets(self._order.environment))
-        shown = await in_thread(excerpt.around, scratch / SOURCE, error.problem.where, mask)
-        problem = replace(error.problem, tail=error.problem.tail or recent, excerpt=shown)
+        shown = await in_thread(excerpt.around, scratch / SOURCE, error.problem.where, log.mask)
+        problem = replace(error.problem, tail=error.problem.tail or log.recent, excerpt=shown)
         return BuildFailed(problem, timed_out=error.timed_out)
 
     def _opened(self) -> BuildLog:
@@ -120,7 +120,7 @@ class Job:
         return BuildLog(
             self._tools.layout.build_log(draft, number),
             limit=settings.output_max,
-            secrets=environment.secrets(self._order.environment),
+            secrets=secrets(self._order.environment),
             clock=self._tools.clock,
         )
 

@@ -1,7 +1,7 @@
 """The log of one build: one line per line, each with its time; what a draft prints stays text.
 
-Lines are `<ISO time> <text>`; our own marks are `== install`. Colours stay, every other control
-character is taken out, secrets are masked, all before anything reaches the disk.
+Its form is that of `domain.log_lines`. Colours stay, every other control character is taken out,
+secrets are masked, all before anything reaches the disk.
 """
 
 import asyncio
@@ -9,22 +9,21 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
-FLUSH_AFTER = 0.1
+from drafterd import process
+from drafterd.domain.log_lines import LineKind, plain, written
+from drafterd.domain.masking import Mask
+
+FLUSH_AFTER = 0.02
 """Seconds until a written line is in the file."""
 
 _FLUSH_SIZE = 65_536
 _KEPT_LINES = 2000
 _RECENT_LINES = 40
-_FOLLOW_EVERY = 0.1
-_FOLLOW_CHUNK = 262_144
-_TAIL_MAX = 4_000_000
 
-_COLOUR = re.compile(r"\x1b\[[0-9;:]{0,40}m")
 _ESCAPES = re.compile(
     r"(?P<colour>\x1b\[[0-9;:]{0,40}m)"
     r"|\x1b\[[0-?]*[ -/]*[@-~]"  # other control sequences: cursor, screen
@@ -37,11 +36,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029\u202a-
 _LONE_ESCAPE = re.compile(r"\x1b(?!\[[0-9;:]{0,40}m)")
 
 
-def plain(text: str) -> str:
-    """A line without its colours."""
-    return _COLOUR.sub("", text)
-
-
 def sanitise(line: bytes) -> str:
     """A line as it may be shown anywhere: text and colours."""
     text = line.decode("utf-8", "replace").rstrip("\r").replace("\r", " ")
@@ -49,30 +43,13 @@ def sanitise(line: bytes) -> str:
     return _LONE_ESCAPE.sub("\ufffd", _CONTROL.sub("\ufffd", text))
 
 
-class Mask:
-    """Puts names in the place of secret values, longest first."""
-
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        names: dict[str, str] = {}
-        for name, value in secrets.items():
-            for form in (value, quote(value, safe="")):
-                for line in form.splitlines():
-                    names.setdefault(line, name)
-        self._names = {value: name for value, name in names.items() if value.strip()}
-        longest_first = sorted(self._names, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-    def __call__(self, text: str) -> str:
-        """`text` without them."""
-        if self._pattern is None:
-            return text
-        return self._pattern.sub(lambda match: f"[{self._names[match[0]]}]", text)
-
-
 class BuildLog:
     """Writes one build's log. A full disk loses lines, never the build.
 
     `limit` bounds the file, in bytes; one line says that more was left out.
+
+    Attributes:
+        mask: Takes the secrets out of a text.
     """
 
     def __init__(
@@ -85,7 +62,8 @@ class BuildLog:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
-        self._mask = Mask(secrets or {})
+        self._secrets = dict(secrets or {})
+        self.mask = Mask(self._secrets)
         self._left = limit
         self._limit = limit
         self._waiting: list[bytes] = []
@@ -97,10 +75,16 @@ class BuildLog:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(path, flags, 0o640)
 
+    def hide(self, secrets: Mapping[str, str]) -> None:
+        """Mask more values, in what is written from now on."""
+        if secrets:
+            self._secrets |= secrets
+            self.mask = Mask(self._secrets)
+
     def step(self, name: str) -> None:
         """Mark the begin of a step; what `lines` gives is of this step only."""
         self._lines.clear()
-        self._write(f"== {name}")
+        self._write(LineKind.STEP, name)
 
     def again(self, text: str) -> None:
         """Say that the step is tried in another way; `lines` begins anew."""
@@ -109,15 +93,16 @@ class BuildLog:
 
     def note(self, text: str) -> None:
         """A line of our own."""
-        self._write(f"-- {self._mask(sanitise(text.encode()))}")
+        self._write(LineKind.NOTE, self.mask(sanitise(text.encode(errors="replace"))))
 
     def line(self, line: bytes) -> None:
         """A line that the draft printed."""
-        text = self._mask(sanitise(line))
+        whole = line.removesuffix(process.CUT)
+        text = self.mask(sanitise(line)) if whole == line else f"{self.mask.cut(sanitise(whole))}{process.CUT.decode()}"
         shown = plain(text)
         self._lines.append(shown)
         self._recent.append(shown)
-        self._write(text)
+        self._write(LineKind.OUTPUT, text)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -134,14 +119,15 @@ class BuildLog:
         self._flush()
         os.close(self._file)
 
-    def _write(self, text: str) -> None:
+    def _write(self, kind: LineKind, text: str) -> None:
         if self._left < 0:
             return
         now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = f"{now} {text}\n".encode()
+        line = f"{written(now, kind, text)}\n".encode()
         self._left -= len(line)
         if self._left < 0:
-            line = f"{now} -- the log has reached {self._limit} bytes: the rest is left out\n".encode()
+            said = f"the log has reached {self._limit} bytes: the rest is left out"
+            line = f"{written(now, LineKind.NOTE, said)}\n".encode()
         self._waiting.append(line)
         self._size += len(line)
         if self._size > _FLUSH_SIZE:
@@ -159,57 +145,3 @@ class BuildLog:
                 data = data[os.write(self._file, data) :]
             except OSError:
                 return  # a full disk: the steps themselves will say so
-
-
-def tail(path: Path, lines: int) -> tuple[str, ...]:
-    """The last `lines` lines of a log; none when it is not there."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            start = max(0, size - min(_TAIL_MAX, max(1, lines) * 16_384))
-            file.seek(start)
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ()
-    found = text.split("\n")
-    if found and not found[-1]:
-        found.pop()
-    whole = found[1:] if start else found
-    return tuple(whole[max(0, len(whole) - lines) :])
-
-
-async def follow(path: Path, from_offset: int, ended: Callable[[], bool]) -> AsyncIterator[tuple[int, str]]:
-    """Each line from a byte offset on, with the offset after it, until the log has ended.
-
-    An offset that lies beyond the file begins anew: the file is another one.
-    """
-    offset, rest = from_offset, b""
-    while True:
-        last = ended()  # asked before reading: what was written until then is read below
-        data = _read(path, offset + len(rest))
-        if data is None:
-            offset, rest = 0, b""
-            continue
-        *whole, rest = (rest + data).split(b"\n")
-        for line in whole:
-            offset += len(line) + 1
-            yield offset, line.decode("utf-8", "replace")
-        if data:
-            continue
-        if last:
-            break
-        await asyncio.sleep(_FOLLOW_EVERY)
-    if rest:
-        yield offset + len(rest), rest.decode("utf-8", "replace")
-
-
-def _read(path: Path, offset: int) -> bytes | None:
-    """A piece of a file that grows; None when it is shorter than that."""
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size < offset:
-                return None
-            file.seek(offset)
-            return file.read(_FOLLOW_CHUNK)
-    except FileNotFoundError:
-        return b""

@@ -74,6 +74,7 @@ class Steps:
             raise Superseded("the folder is gone") from error
         if copied != self._order.digest:
             raise Superseded("the source has changed")
+        self._log.hide(await in_thread(environment.tokens, self._source))
         await in_thread(self._tools.prepare, self._source, self._order)
 
     def _copy(self, root: Path) -> str:

@@ -1,6 +1,7 @@
 """How commands speak: results on stdout, talk on stderr, JSON for programs, nothing hostile to a terminal."""
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drafterd.domain.errors import DrafterdError
+from drafterd.domain.log_lines import COLOUR
 
 LINE_MAX = 4000
 TAIL_SHOWN = 12
@@ -24,6 +26,7 @@ STYLES = {
     "asleep": "dim",
 }
 _BUSY = "yellow"
+_PLAIN = "\x1b[0m"
 _WIDE = 10_000
 _MINUTE = 60
 _HOUR = 3600
@@ -98,6 +101,31 @@ def clean(text: str) -> str:
         return text
     plain = Text.from_ansi(text).plain
     return "".join("\N{REPLACEMENT CHARACTER}" if _hidden(sign) else sign for sign in plain)
+
+
+def coloured(text: str) -> str:
+    """Text of a draft as `clean`, with its colours where the terminal has some."""
+    if "\x1b" not in text or not _has_colours():
+        return clean(text)
+    text = text[:LINE_MAX]
+    pieces, colours = COLOUR.split(text), COLOUR.findall(text)
+    shown = "".join(f"{colour}{clean(piece)}" for colour, piece in zip(["", *colours], pieces, strict=True))
+    return shown if shown.endswith(_PLAIN) else f"{shown}{_PLAIN}"
+
+
+def bold(text: str) -> str:
+    """A heading, where the terminal has such."""
+    return f"\x1b[1m{text}{_PLAIN}" if _has_colours() else text
+
+
+def dimmed(text: str) -> str:
+    """What matters less."""
+    return f"\x1b[2m{text}{_PLAIN}" if _has_colours() else text
+
+
+def _has_colours() -> bool:
+    """Whether results go to a terminal that shows colours and a person who wants them."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _hidden(sign: str) -> bool:

@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from drafterd import __version__
-from drafterd.build.log import follow, tail
+from drafterd.build import reading
 from drafterd.build.queue import BuildQueue
 from drafterd.config import Config
 from drafterd.daemon import settings
@@ -17,7 +17,8 @@ from drafterd.fix.drafts import FolderFixes
 from drafterd.leases import PortLeases
 from drafterd.ledger import SqliteLedger
 from drafterd.metrics import Metrics
-from drafterd.reconcile.control import Control, Logs
+from drafterd.reconcile.control import Control
+from drafterd.reconcile.logs import Logs
 from drafterd.reconcile.loop import Loop
 from drafterd.reconcile.observe import Observer
 from drafterd.reconcile.perform import Performer
@@ -200,7 +201,12 @@ class House:
             addressing=self.addressing,
             rules=settings.rules_of(self.config, self.fixes.version),
             metrics=self.metrics,
-            logs=Logs(tail=tail, follow=lambda path, offset, ended: follow(path, from_offset=offset, ended=ended)),
+            logs=Logs(
+                tail=reading.tail,
+                last=reading.last,
+                follow=reading.follow,
+                around_error=reading.around_error,
+            ),
             home_port=self.leases.home_port,
             restarting=self.restarting,
             usage=self.runtime.usage,

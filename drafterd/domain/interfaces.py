@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from drafterd.domain.masking import Mask
 from drafterd.domain.model import (
     Build,
     FixRecord,
@@ -158,6 +159,10 @@ class Runtime(Protocol):
 
     def log_path(self, instance: InstanceId) -> Path:
         """The file with the program's output; it may not exist."""
+        ...
+
+    def mask(self, instance: InstanceId) -> Mask:
+        """What takes the instance's secrets out of that output."""
         ...
 
 

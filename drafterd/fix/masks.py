@@ -3,12 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from drafterd.domain.masking import PUBLIC, is_harmless
 from drafterd.domain.outputs import is_public
-
-PUBLIC = frozenset(
-    {"PORT", "NEXTAUTH_URL", "AUTH_URL", "AUTH_TRUST_HOST", "GROQ_BASE_URL", "GROQ_MODEL", "NODE_ENV", "HOST"}
-)
-"""Names whose values may be shown."""
 
 _SHORTEST = 6
 _CREDENTIAL = re.compile(
@@ -32,7 +28,11 @@ class Mask:
     """Replaces the values it was given, and whatever has a credential's shape."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        hidden = {value: name for name, value in values.items() if not shows(name) and len(value) >= _SHORTEST}
+        hidden = {
+            value: name
+            for name, value in values.items()
+            if not shows(name) and len(value) >= _SHORTEST and not is_harmless(value)
+        }
         self._values = sorted(hidden.items(), key=lambda item: -len(item[0]))
 
     def __call__(self, text: str) -> str:

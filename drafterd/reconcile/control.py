@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,8 @@ from drafterd.domain import plan, state
 from drafterd.domain.addressing import Addressing
 from drafterd.domain.errors import DrafterdError, NotFound, WrongState
 from drafterd.domain.interfaces import Builds, Drafts, Fixes, Ledger, Proxy, Runtime
+from drafterd.domain.log_lines import LogLine
+from drafterd.domain.masking import Mask
 from drafterd.domain.model import Build, BuildStatus, FixRecord, Goal, Intent, Presence, Problem
 from drafterd.domain.names import DraftId, InstanceId
 from drafterd.domain.plan import Rules
@@ -29,19 +31,12 @@ from drafterd.domain.view import View
 from drafterd.files import TEMPORARY, modified, remove_tree
 from drafterd.layout import Layout
 from drafterd.metrics import Metrics
+from drafterd.reconcile.logs import Logs
 from drafterd.reconcile.publish import Publisher
 from drafterd.reconcile.queue import WorkQueue
 from drafterd.reconcile.report import report_of, shown_instance
 
 SUBSCRIBER_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logs:
-    """How log files are read; injected, since they belong to the builds."""
-
-    tail: Callable[[Path, int], tuple[str, ...]]
-    follow: Callable[[Path, int, Callable[[], bool]], AsyncIterator[tuple[int, str]]]
 
 
 class Control:
@@ -279,26 +274,37 @@ class Control:
         self.build(draft, number)
         return self._builds.log_path(draft, number)
 
-    def instance_log(self, draft: DraftId) -> Path | None:
-        """The file with what the draft's server prints, or None: it has none."""
-        report = self.draft(draft)
-        return self._runtime.log_path(report.instance.id) if report.instance else None
+    def instance_log(self, draft: DraftId) -> tuple[Path, Mask] | None:
+        """The file with what the draft's server prints, and what hides its secrets; None: it has none."""
+        instance = self.draft(draft).instance
+        return (self._runtime.log_path(instance.id), self._runtime.mask(instance.id)) if instance else None
 
     def tail(self, path: Path, lines: int) -> tuple[str, ...]:
         """The last lines of a log; none if it does not exist."""
         return self._logs.tail(path, lines)
 
-    def follow(self, draft: DraftId, number: int, *, offset: int) -> AsyncIterator[tuple[int, str]]:
-        """The lines of a build's log from a byte offset on, until the build has ended."""
+    def last_lines(self, draft: DraftId, number: int, count: int) -> tuple[LogLine, ...]:
+        """The last lines of a build's log."""
+        return self._logs.last(self.build_log(draft, number), count)
+
+    def follow(
+        self, draft: DraftId, number: int, *, offset: int, live: bool = True
+    ) -> AsyncIterator[tuple[LogLine, ...]]:
+        """The lines of a build's log from a byte offset on, until the build has ended; not `live`: until now."""
         path = self.build_log(draft, number)
 
         def ended() -> bool:
             try:
-                return not self.build(draft, number).status.active
+                return not (live and self.build(draft, number).status.active)
             except NotFound:
                 return True
 
         return self._logs.follow(path, offset, ended)
+
+    def around_error(self, build: Build, problem: Problem) -> tuple[tuple[LogLine, ...], int]:
+        """The lines of a failed build around its first error, and which of them it is; -1 for none."""
+        scratch = self._layout.builds(build.draft) / str(build.number)
+        return self._logs.around_error(self.build_log(build.draft, build.number), problem, scratch)
 
     def fixes(self, draft: DraftId) -> FixRecord | None:
         """What the fixes found and did, or None: they have not run yet."""
@@ -318,19 +324,14 @@ class Control:
         """Build once more, whatever came of the last time. Raises `WrongState`."""
         view = self._view(draft)
         if view.key is None or not plan.fresh(view, self._rules):
-            raise WrongState(
-                f"{draft} cannot be built yet: {self._why_no_key(view)}",
-                hint="mend that first; it is then built by itself",
-            )
+            problem = state.problem(view, self._rules)
+            why = problem.summary if problem else "its source has not settled"
+            raise WrongState(f"{draft} cannot be built yet: {why}", hint="mend that first; it is then built by itself")
         if view.intent.goal is not Goal.RUN:
             self._want(draft, replace(view.intent, goal=Goal.RUN, asked_at=self._clock()))
         build = await self._builds.enqueue(draft, view.key, clean=clean)
         self._queue.add(draft)
         return build
-
-    def _why_no_key(self, view: View) -> str:
-        problem = state.problem(view, self._rules)
-        return problem.summary if problem else "its source has not settled"
 
     async def cancel(self, draft: DraftId) -> None:
         """End the draft's build. Raises `WrongState` when there is none."""

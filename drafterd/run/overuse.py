@@ -30,7 +30,7 @@ class Overuse:
     """
 
     def __init__(self, memory_max: int | None, on_verdict: Callable[[], None]) -> None:
-        self._memory_max = memory_max
+        self.memory_max = memory_max
         self._on_verdict = on_verdict
         self._usage = Usage()
 
@@ -47,8 +47,8 @@ class Overuse:
             with contextlib.suppress(OSError):  # out of descriptors: this look is left out
                 if looks % _SURVEY_EVERY == 0:
                     await asyncio.to_thread(self._usage.survey, roots.keys())
-                if roots and self._memory_max is not None:
-                    self._judge(roots, await asyncio.to_thread(self._usage.memory, roots.keys()), self._memory_max)
+                if roots and self.memory_max is not None:
+                    self._judge(roots, await asyncio.to_thread(self._usage.memory, roots.keys()), self.memory_max)
             looks += 1
             await asyncio.sleep(PERIOD)  # nothing tells of memory that is taken
 

@@ -1,15 +1,15 @@
 """Launch specifications on disk: what the launcher reads, and what a restarted daemon knows instances by."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
 
 from drafterd import files
-from drafterd.config.masking import MASK, mask
 from drafterd.domain.errors import BadName
+from drafterd.domain.masking import Mask, secrets
 from drafterd.domain.model import Address, InstanceSpec
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId, parse_instance_id
 from drafterd.layout import Layout
@@ -17,7 +17,6 @@ from drafterd.layout import Layout
 _log = structlog.get_logger(__name__)
 
 _LARGEST = 4_000_000
-_SECRET_LENGTH = 8
 _PRELOAD = Path(__file__).with_name("preload.cjs")
 _NODE = ("node", "npm")
 
@@ -27,7 +26,7 @@ class KnownSpec:
     """What the runtime needs of a specification while the instance runs.
 
     Attributes:
-        secrets: Values that must not be shown in a log's tail.
+        mask: Takes the values of its variables out of what it prints.
     """
 
     id: InstanceId
@@ -35,7 +34,7 @@ class KnownSpec:
     release: ReleaseId
     address: Address
     probe_path: str
-    secrets: tuple[str, ...] = ()
+    mask: Mask = field(default_factory=lambda: Mask({}), compare=False, repr=False)
 
 
 def preload_path() -> Path:
@@ -51,7 +50,7 @@ def known(spec: InstanceSpec) -> KnownSpec:
         release=spec.release,
         address=spec.address,
         probe_path=spec.probe_path,
-        secrets=_secrets(spec.environment),
+        mask=Mask(secrets(spec.environment)),
     )
 
 
@@ -97,14 +96,8 @@ def _decode(name: str, data: bytes) -> KnownSpec:
         release=release,
         address=address,
         probe_path=str(content["probe_path"]),
-        secrets=_secrets(environment),
+        mask=Mask(secrets(environment)),
     )
-
-
-def _secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values of variables that are named like secrets, longest first: a short one may be part of a longer."""
-    values = {value for name, value in environment.items() if mask(name, value) == MASK or mask(name, value) != value}
-    return tuple(sorted((value for value in values if len(value) >= _SECRET_LENGTH), key=len, reverse=True))
 
 
 def _environment(spec: InstanceSpec) -> dict[str, str]:

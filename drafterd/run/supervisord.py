@@ -16,6 +16,7 @@ import structlog
 
 from drafterd import files
 from drafterd.domain.errors import RuntimeUnavailable
+from drafterd.domain.masking import Mask
 from drafterd.domain.model import Address, Instance, InstanceSpec, InstanceStatus
 from drafterd.domain.names import DraftId, InstanceId
 from drafterd.layout import Layout
@@ -72,7 +73,6 @@ class SupervisordRuntime:
         self._wrap = wrap
         self._start_timeout = start_timeout
         self._reserved = reserved
-        self._memory_max = memory_max
         self._clock = clock
         self._programs = Programs(layout.supervisor_socket)
         self._on_change = on_change
@@ -95,6 +95,11 @@ class SupervisordRuntime:
     def log_path(self, instance: InstanceId) -> Path:
         """The file with the program's output; it may not exist."""
         return self._layout.instance_log(instance)
+
+    def mask(self, instance: InstanceId) -> Mask:
+        """What takes the instance's secrets out of that output."""
+        track = self._watched.tracks.get(instance)
+        return track.spec.mask if track and track.spec else Mask({})
 
     async def start(self, spec: InstanceSpec) -> None:
         """Start and probe until ready; returns at once. Repeatable: same id, same result.
@@ -315,9 +320,9 @@ class SupervisordRuntime:
                     listens=places,
                     last_exit=last_exit,
                     wanted=track.wanted,
-                    memory_max=self._memory_max,
+                    memory_max=self._overuse.memory_max,
                     taken=not await free(track.spec.address, 0.0),
-                    tail=tail(self.log_path(track.id), secrets=track.spec.secrets, since=track.log_start),
+                    tail=tail(self.log_path(track.id), mask=track.spec.mask, since=track.log_start),
                 )
                 now = self._clock()
                 with self._watched.changes():

@@ -2,17 +2,17 @@
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
+
+from drafterd.domain.masking import Mask
 
 _BYTES = 32_768
 _LINE_LENGTH = 400
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-_MASK = "***"
 
 
-def tail(log: Path, *, lines: int = 40, secrets: Sequence[str] = (), since: int = 0) -> tuple[str, ...]:
+def tail(log: Path, *, lines: int = 40, mask: Mask | None = None, since: int = 0) -> tuple[str, ...]:
     """The last lines; () if there is no log. Follows no link: whoever writes it may be a draft.
 
     What stands before the byte `since` is left out, unless the log was begun anew in between.
@@ -28,8 +28,8 @@ def tail(log: Path, *, lines: int = 40, secrets: Sequence[str] = (), since: int 
         text = file.read(_BYTES).decode(errors="replace")
     if start and start == size - _BYTES:
         text = text.partition("\n")[2]
-    for secret in secrets:
-        text = text.replace(secret, _MASK)
+    if mask:
+        text = mask(text)
     cleaned = (_clean(line) for line in text.split("\n"))
     return tuple(line for line in cleaned if line)[-lines:]
 

@@ -15,8 +15,8 @@ from drafterd.domain.state import State
 from drafterd.reconcile.control import Control
 from drafterd.web.build_shapes import ProblemShape, repair_shapes
 from drafterd.web.handover import tried
-from drafterd.web.logs import last_lines
-from drafterd.web.pages import TAIL, edge_policy, headline, render_edge
+from drafterd.web.log_view import LogView, log_view
+from drafterd.web.pages import edge_policy, headline, render_edge
 from drafterd.web.places import OURS, Place
 from drafterd.web.problems import problem_response
 
@@ -88,7 +88,7 @@ class Answers:
             state=visit.state,
             details=visit.details,
             unreachable=visit.unreachable,
-            lines=last_lines(self._control, report, TAIL) if report and visit.details else (),
+            log=log_view(self._control, report.id, report.build) if report and visit.details else LogView(),
             home=f"{visit.place.base}/",
             # A ready draft has no news to wait for: its page just tries again.
             events="" if visit.state == State.READY else f"{visit.place.base}{OURS}events",

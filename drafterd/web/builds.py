@@ -7,10 +7,10 @@ from aiohttp import web
 
 from drafterd.domain.errors import WrongState
 from drafterd.web.access import Need
+from drafterd.web.build_logs import build_log_answer
 from drafterd.web.build_shapes import BuildShape, BuildsShape
-from drafterd.web.logs import build_log_answer
 from drafterd.web.operations import Call, Operation, json_answer
-from drafterd.web.queries import Body, BuildBody, LogQuery, Query
+from drafterd.web.queries import Body, BuildBody, BuildLogQuery, Query
 
 
 async def list_builds(call: Call[Query, Body]) -> web.StreamResponse:
@@ -93,10 +93,10 @@ OPERATIONS = (
         method="GET",
         path=f"{_PATH}/{{number}}/log",
         name="showBuildLog",
-        summary="The log of a build: text, or live as server-sent events (resumes with Last-Event-ID)",
+        summary="The log of a build: text or JSON lines, or live as server-sent events (resumes with Last-Event-ID)",
         need=Need.TOKEN,
         handle=build_log_answer,
-        query=LogQuery,
+        query=BuildLogQuery,
         answers={200: "text/plain", 206: "text/plain"},
         raises=(404, 416, 503),
     ),

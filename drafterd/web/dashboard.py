@@ -18,18 +18,18 @@ from drafterd.reconcile.control import Control
 from drafterd.web.access import Access, Need, Visitor, set_session
 from drafterd.web.answers import wants_page
 from drafterd.web.events import Streams, next_changes
-from drafterd.web.logs import last_lines
+from drafterd.web.log_stream import asked_position, log_events
+from drafterd.web.log_view import LogView, log_view
 from drafterd.web.operations import demand
-from drafterd.web.pages import DASHBOARD_SCRIPT, STYLE, asset, dashboard_policy, render
+from drafterd.web.pages import DASHBOARD_SCRIPT, LOG_SCRIPT, STYLE, asset, dashboard_policy, render
 from drafterd.web.problems import HttpProblem
 
-_TAIL = 40
 _EDITS_MAX = 200
 _CODE_MAX = 200
 _BUILDS_MAX = 10
 _TELL_EVERY = 0.5
 _BEAT = 10.0
-_TYPES = {STYLE: "text/css", DASHBOARD_SCRIPT: "text/javascript"}
+_TYPES = {STYLE: "text/css", DASHBOARD_SCRIPT: "text/javascript", LOG_SCRIPT: "text/javascript"}
 
 _ISOLATION = {
     "none": "Drafts are not isolated: one could read the files and reach the servers of the others.",
@@ -56,6 +56,7 @@ class Dashboard:
         # The id `_drafterd` is reserved: no draft can be in the way.
         app.router.add_get("/drafts/_drafterd/events", self.events, allow_head=False)
         app.router.add_get("/drafts/{id}", self._page(self.draft))
+        app.router.add_get("/drafts/{id}/log", self.log, allow_head=False)
         app.router.add_get("/_drafterd/static/{name}", self.static)
 
     def _page(self, handler: Handler) -> Handler:
@@ -94,7 +95,7 @@ class Dashboard:
                 "draft.html",
                 report=report,
                 details=trusted,
-                lines=last_lines(self._control, report, _TAIL) if trusted else (),
+                log=log_view(self._control, report.id, report.build) if trusted else LogView(),
                 edits=report.edits[:_EDITS_MAX] if trusted else (),
                 builds=self._control.builds(report.id)[:_BUILDS_MAX] if trusted else (),
                 version=self._control.status().version,
@@ -105,6 +106,13 @@ class Dashboard:
         """Says which drafts have changed; the page then fetches itself anew."""
         demand(request, self._access, Need.LOOPBACK)
         return await self._streams.serve(request, self._tell_changes)
+
+    async def log(self, request: web.Request) -> web.StreamResponse:
+        """The lines of a draft's builds as they come."""
+        demand(request, self._access, Need.TOKEN)
+        draft = parse_draft_id(request.match_info["id"])
+        self._control.draft(draft)
+        return await self._streams.serve(request, log_events(self._control, draft, asked_position(request)))
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         """The style sheet and the script."""

@@ -1,4 +1,4 @@
-"""How values are written for people: log lines made harmless, times, durations.
+"""How values are written for people: log lines made harmless, times, durations. Colours: `coloured_line`.
 
 Apart, because what a draft prints is hostile on every page that shows it.
 """
@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from drafterd.domain.log_lines import COLOUR
+
 LINE_MAX = 2000
 """Longer lines are cut: one line must not become a megabyte of page."""
 
@@ -16,7 +18,8 @@ _ESCAPES = re.compile(
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # strings: titles, links, device control
     r"|\x1b[ -/]*[0-~]"
 )
-_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d) ")
+_OFF = "\x1b[0m"
+_OFFS = frozenset({_OFF, "\x1b[m"})
 _MINUTE = 60
 _HOUR = 3600
 _SOON = 10
@@ -24,19 +27,35 @@ _SOON = 10
 
 def clean_line(line: str) -> str:
     """One line of a program's output without colours, cursor moves and invisible characters."""
-    plain = _ESCAPES.sub("", line[: LINE_MAX * 2]).rstrip("\r\n").rpartition("\r")[2].expandtabs(4)
-    shown = "".join("\N{REPLACEMENT CHARACTER}" if _invisible(sign) else sign for sign in plain)
+    shown = _visible(_ESCAPES.sub("", _last_written(line)))
     return shown if len(shown) <= LINE_MAX else f"{shown[:LINE_MAX]}…"
+
+
+def coloured_line(line: str) -> str:
+    """The same with its colours; what it leaves switched on is switched off at its end."""
+    if "\x1b" not in line:
+        return clean_line(line)
+    text = _ESCAPES.sub(lambda found: found[0] if COLOUR.fullmatch(found[0]) else "", _last_written(line))
+    pieces = [_visible(piece) for piece in COLOUR.split(text)]
+    colours = COLOUR.findall(text)
+    shown = "".join(f"{colour}{piece}" for colour, piece in zip(["", *colours], pieces, strict=True))
+    if len(shown) > LINE_MAX:
+        return clean_line(line)  # no sequence is cut in two
+    return f"{shown}{_OFF}" if colours and colours[-1] not in _OFFS else shown
+
+
+def _last_written(line: str) -> str:
+    """What is seen of a line that was written over."""
+    return line[: LINE_MAX * 2].rstrip("\r\n").rpartition("\r")[2].expandtabs(4)
+
+
+def _visible(text: str) -> str:
+    return "".join("\N{REPLACEMENT CHARACTER}" if _invisible(sign) else sign for sign in text)
 
 
 def clean_lines(lines: Iterable[str]) -> tuple[str, ...]:
     """Each line made fit to be shown."""
     return tuple(clean_line(line) for line in lines)
-
-
-def without_time(line: str) -> str:
-    """A line of a build's log without the time at its beginning: pages have no room for it."""
-    return _TIME.sub("", line, count=1)
 
 
 def _invisible(sign: str) -> bool:

@@ -157,10 +157,10 @@ async def undo_fixes(call: Call[Query, Body]) -> web.StreamResponse:
 async def show_log(call: Call[LogQuery, Body]) -> web.StreamResponse:
     """What the running draft prints."""
     call.control.draft(call.draft)
-    path = call.control.instance_log(call.draft)
-    if path is None:
+    found = call.control.instance_log(call.draft)
+    if found is None:
         raise NotFound("the draft has no running process", hint="its builds have logs of their own")
-    return await log_answer(call, path)
+    return await log_answer(call, *found)
 
 
 def _verb(word: str, summary: str, handle: Handle) -> Operation:

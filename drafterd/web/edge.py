@@ -21,6 +21,7 @@ from drafterd.web import files, places
 from drafterd.web.access import host_name, is_loopback
 from drafterd.web.answers import Answer, Answers
 from drafterd.web.events import Streams
+from drafterd.web.log_stream import asked_position
 from drafterd.web.places import OURS, EdgeSettings, Place
 from drafterd.web.problems import problem_response, problems
 from drafterd.web.visits import draft_events
@@ -147,7 +148,7 @@ class _Edge:
 
     async def _events(self, request: web.Request, place: Place) -> web.StreamResponse:
         details = self._shows_details(request)
-        produce = draft_events(self._control, place, details=details)
+        produce = draft_events(self._control, place, details=details, position=asked_position(request))
         return await self._streams.serve(request, produce, headers={"X-Robots-Tag": "noindex"})
 
     def _shows_details(self, request: web.Request) -> bool:

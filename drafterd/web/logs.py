@@ -1,91 +1,95 @@
-"""A log as an answer: its text, its last lines, or the lines of a running build as they come."""
+"""What a draft's server prints, as an answer: a file that grows, with stars for its secrets.
+
+It is written by the supervisor, as it comes. So it is made fit to be shown when it is read, and every byte
+stays in its place: whoever follows it asks for what lies behind the bytes that are known.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse
 
 from drafterd.domain.errors import NotFound
-from drafterd.domain.model import BuildStatus
-from drafterd.domain.names import DraftId
-from drafterd.domain.report import DraftReport
-from drafterd.reconcile.control import Control
-from drafterd.web.display import clean_line, clean_lines, without_time
+from drafterd.domain.masking import Mask
+from drafterd.web.display import coloured_line
 from drafterd.web.operations import Call
 from drafterd.web.problems import HttpProblem
-from drafterd.web.queries import Body, LogQuery
+from drafterd.web.queries import LogQuery
 
-EVENT_STREAM = "text/event-stream"
 _TEXT = "text/plain"
-_OFFSET_DIGITS = 15
+_READ_MAX = 8_000_000
+_STEERS = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;:]{0,40}m)|\xc2[\x80-\x9f]")
 
 
-async def log_answer(call: Call[LogQuery, Any], path: Path) -> web.StreamResponse:
+async def log_answer(call: Call[LogQuery, Any], path: Path, mask: Mask) -> web.StreamResponse:
     """The file's text, whole (with `Range`) or its tail. Raises `NotFound`."""
     if not await asyncio.to_thread(path.is_file):
         raise NotFound("there is no log yet")
-    if call.query.tail is None:
-        return web.FileResponse(
-            path, headers={"Content-Type": f"{_TEXT}; charset=utf-8", "Cache-Control": "private, no-cache"}
-        )
-    lines = clean_lines(call.control.tail(path, call.query.tail))
-    return web.Response(text="".join(f"{line}\n" for line in lines), content_type=_TEXT)
+    if call.query.tail is not None:
+        return await _tail(call.control.tail, path, call.query.tail, mask)
+    size = (await asyncio.to_thread(path.stat)).st_size
+    begin, end, partial = _range(call.request, size)
+    headers = {"Cache-Control": "private, no-cache", "Accept-Ranges": "bytes"}
+    if partial:
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+    if call.request.method == "HEAD":
+        response = web.Response(headers={**headers, "Content-Length": str(end - begin)})
+        response.content_type, response.charset = _TEXT, "utf-8"
+        return response
+    data = await asyncio.to_thread(_shown, path, begin, end, mask)
+    return web.Response(
+        status=HTTPStatus.PARTIAL_CONTENT if partial else HTTPStatus.OK,
+        body=data,
+        headers=headers,
+        content_type=_TEXT,
+        charset="utf-8",
+    )
 
 
-async def build_log_answer(call: Call[LogQuery, Body]) -> web.StreamResponse:
-    """The log of one build; live when an event stream is asked for."""
-    call.control.build(call.draft, call.number)
-    path = call.control.build_log(call.draft, call.number)
-    if EVENT_STREAM not in call.request.headers.get("Accept", ""):
-        return await log_answer(call, path)
-    draft, number, control = call.draft, call.number, call.control
-    offset = _resume_at(call.request)
-
-    async def produce(response: EventSourceResponse) -> None:
-        async for after, line in control.follow(draft, number, offset=offset):
-            await response.send(clean_line(line), id=str(after))
-        await response.send(control.build(draft, number).status.value, event="end")
-
-    return await call.streams.serve(call.request, produce)
+async def _tail(read: Callable[[Path, int], tuple[str, ...]], path: Path, count: int, mask: Mask) -> web.StreamResponse:
+    """The last lines. The last of them may be only half written."""
+    text = await asyncio.to_thread(lambda: mask.cut("\n".join(read(path, count))))
+    lines = text.split("\n") if text else []
+    return web.Response(text="".join(f"{coloured_line(line)}\n" for line in lines), content_type=_TEXT)
 
 
-def _resume_at(request: web.Request) -> int:
-    """The byte that the visitor has read up to."""
-    given = request.headers.get("Last-Event-ID", "")
-    if not given:
-        return 0
-    if given.isascii() and given.isdigit() and len(given) <= _OFFSET_DIGITS:
-        return int(given)
-    raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-values", "Last-Event-ID: not one of this stream")
-
-
-async def latest_lines(control: Control, draft: DraftId, number: int, *, window: int) -> AsyncIterator[str]:
-    """The last `window` bytes of a build's log in whole lines, then each line as it comes."""
-    path = control.build_log(draft, number)
-    start = _start(path, window)
-    whole = start == 0
-    async for _, line in control.follow(draft, number, offset=start):
-        if whole:
-            yield clean_line(without_time(line))
-        whole = True
-
-
-def _start(path: Path, window: int) -> int:
-    """Where the last `window` bytes begin; 0 for a file that is not there yet."""
+def _range(request: web.Request, size: int) -> tuple[int, int, bool]:
+    """Which bytes are asked for, and whether they are a part only. Raises `HttpProblem` 416."""
     try:
-        return max(0, path.stat().st_size - window)
+        wanted = request.http_range
+    except ValueError as error:
+        raise _not_there(size) from error
+    if wanted.start is None and wanted.stop is None:
+        return max(0, size - _READ_MAX), size, False
+    begin = wanted.start or 0
+    begin = max(0, size + begin) if begin < 0 else begin
+    end = min(size, wanted.stop if wanted.stop is not None else size, begin + _READ_MAX)
+    if begin >= size or end <= begin:
+        raise _not_there(size)
+    return begin, end, True
+
+
+def _not_there(size: int) -> HttpProblem:
+    return HttpProblem(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        "range-not-satisfiable",
+        "the log has no such bytes",
+        headers={"Content-Range": f"bytes */{size}"},
+    )
+
+
+def _shown(path: Path, begin: int, end: int, mask: Mask) -> bytes:
+    """Bytes of the file, read with so much around them that no secret is missed for being cut in two."""
+    first = max(0, begin - mask.longest)
+    try:
+        with path.open("rb") as file:
+            file.seek(first)
+            data = file.read(end - first + mask.longest)
     except OSError:
-        return 0
-
-
-def last_lines(control: Control, report: DraftReport, count: int) -> tuple[str, ...]:
-    """The end of the log of a draft's newest build, as a page shows it; none before it runs."""
-    build = report.build
-    if build is None or build.status is BuildStatus.QUEUED:
-        return ()
-    tail = control.tail(control.build_log(report.id, build.number), count)
-    return tuple(clean_line(without_time(line)) for line in tail)
+        data = b""
+    shown = mask.starred(data, cut=True).ljust(end - first)
+    return _STEERS.sub(lambda found: b"?" * len(found[0]), shown[begin - first : end - first])

@@ -22,19 +22,16 @@ from drafterd.resources import folder, templates
 from drafterd.web.build_shapes import build_seconds
 from drafterd.web.display import clean_line, clean_lines, duration, utc
 from drafterd.web.handover import handover, tried
+from drafterd.web.log_view import STEPS
 
 STYLE = "drafterd.css"
 EDGE_SCRIPT = "edge.js"
 DASHBOARD_SCRIPT = "dashboard.js"
-TAIL = 20
-"""Lines of a log that a page shows at first."""
+LOG_SCRIPT = "log.js"
 
-_STEPS: Mapping[str, str] = {
-    "snapshot": "Copy the files",
-    "install": "Install dependencies",
-    "build": "Build",
-    "pack": "Pack the release",
-}
+_INSIDE: Mapping[str, str] = {"style": STYLE, "log_script": LOG_SCRIPT, "script": EDGE_SCRIPT}
+"""What pages of the edge carry inside themselves."""
+
 _POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -61,8 +58,8 @@ def dashboard_policy() -> str:
 @cache
 def edge_policy() -> str:
     """The content security policy of the pages at drafts' addresses."""
-    style, script = (_hash(asset(name)) for name in (STYLE, EDGE_SCRIPT))
-    return f"{_POLICY}; form-action 'none'; style-src '{style}'; script-src '{script}'"
+    style, log, script = (_hash(asset(name)) for name in (STYLE, LOG_SCRIPT, EDGE_SCRIPT))
+    return f"{_POLICY}; form-action 'none'; style-src '{style}'; script-src '{log}' '{script}'"
 
 
 def _hash(text: str) -> str:
@@ -77,7 +74,8 @@ def render(name: str, **values: Any) -> str:
 def render_edge(name: str, **values: Any) -> str:
     """A page that stands alone."""
     # Our own files, with no end tag in them: as they are, or their hashes would not fit.
-    return render(name, style=Markup(asset(STYLE)), script=Markup(asset(EDGE_SCRIPT)), **values)  # noqa: S704
+    own = {word: Markup(asset(file)) for word, file in _INSIDE.items()}  # noqa: S704
+    return render(name, **own, **values)
 
 
 @cache
@@ -98,7 +96,7 @@ def step_rows(report: DraftReport, now: float) -> list[StepRow]:
         StepRow("Wait for a turn", _queue_status(report.state)),
     ]
     fresh = build is not None and report.state is not State.SETTLING and report.state is not State.QUEUED
-    for name, label in _STEPS.items():
+    for name, label in STEPS.items():
         rows.append(_step_row(build if fresh else None, name, label, now))
     starting = report.state in (State.STARTING, State.ASLEEP)
     since = report.instance.since if starting and report.instance and report.instance.since else None

@@ -60,6 +60,18 @@ class LogQuery(Query):
     tail: int | None = Field(default=None, ge=1, le=LINES_MAX)
 
 
+class BuildLogQuery(LogQuery):
+    """Which lines of a build's log, and how.
+
+    Attributes:
+        errors: Those around the first error of a failed build; of another one, those that tell of errors.
+        format: `json`: an object for each line, with its time and its step.
+    """
+
+    errors: Literal["", "1", "true"] | None = None
+    format: Literal["text", "json"] = "text"
+
+
 class Body(BaseModel):
     """A body without fields; all others extend it."""
 

@@ -8,37 +8,40 @@ from collections.abc import Awaitable, Callable
 from aiohttp_sse import EventSourceResponse
 
 from drafterd.domain.errors import NotFound
-from drafterd.domain.model import BuildStatus
 from drafterd.domain.names import DraftId
 from drafterd.domain.report import DraftReport
 from drafterd.domain.state import State
 from drafterd.reconcile.control import Control
 from drafterd.web.events import next_changes
-from drafterd.web.logs import latest_lines
+from drafterd.web.log_stream import LogStream, Position
 from drafterd.web.pages import render
 from drafterd.web.places import Place
 
 _LOOK_EVERY = 5.0
 """Seconds after which a page is told anew even if no change was heard of."""
 _NOT_OFTENER = 0.1
-_LOG_WINDOW = 4096
 
 _WAITING = frozenset({State.SETTLING, State.QUEUED, State.BUILDING, State.STARTING, State.ASLEEP})
 
 Produce = Callable[[EventSourceResponse], Awaitable[None]]
 
 
-def draft_events(control: Control, place: Place, *, details: bool) -> Produce:
+def draft_events(control: Control, place: Place, *, details: bool, position: Position | None = None) -> Produce:
     """Events of one draft's page.
 
-    `live` carries the new inner HTML of the page's living part, `log` a line, `clear` says that
-    another build's log begins, `reload` that the page is another one from now on.
+    `live` carries the new inner HTML of the page's living part, `reload` says that the page is another
+    one from now on; those of its log are told in `log_stream`.
+
+    Args:
+        details: Whether the visitor may see lines of logs.
+        position: What the page knows of the log.
     """
 
     async def produce(response: EventSourceResponse) -> None:
-        visit = _Visit(control, place, details=details, response=response)
+        visit = _Visit(control, place, response)
+        logs = LogStream(control, place.draft, response, position)
         async with asyncio.TaskGroup() as group:
-            follower = group.create_task(visit.follow_logs()) if details else None
+            follower = group.create_task(visit.follow(logs)) if details else None
             await visit.tell_changes()
             if follower is not None:
                 follower.cancel()
@@ -47,10 +50,9 @@ def draft_events(control: Control, place: Place, *, details: bool) -> Produce:
 
 
 class _Visit:
-    def __init__(self, control: Control, place: Place, *, details: bool, response: EventSourceResponse) -> None:
+    def __init__(self, control: Control, place: Place, response: EventSourceResponse) -> None:
         self._control = control
         self._place = place
-        self._details = details
         self._response = response
         self._look = asyncio.Event()
 
@@ -82,23 +84,12 @@ class _Visit:
                 break
         await asyncio.sleep(_NOT_OFTENER)
 
-    async def follow_logs(self) -> None:
-        """The lines of each build that runs while the page is open."""
-        followed = 0
+    async def follow(self, logs: LogStream) -> None:
+        """The logs of the builds that run while the page is open."""
         while True:
             await self._look.wait()
             self._look.clear()
-            report = self._report()
-            build = report.build if report else None
-            if build is None or build.number == followed or build.status is not BuildStatus.RUNNING:
-                continue
-            followed = build.number
-            await self._response.send("", event="clear")
-            try:
-                async for line in latest_lines(self._control, self._place.draft, followed, window=_LOG_WINDOW):
-                    await self._response.send(line, event="log")
-            except NotFound:
-                continue
+            await logs.follow_running()
 
     def _report(self) -> DraftReport | None:
         try:

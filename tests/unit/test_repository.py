@@ -60,6 +60,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "daemon/lifetime.py",
         "daemon/settings.py",
         "reconcile/control.py",
+        "reconcile/logs.py",
         "reconcile/loop.py",
         "reconcile/observe.py",
         "reconcile/perform.py",
@@ -96,8 +97,10 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
     "integration/web/test_api.py": (
         "metrics.py",
         "web/dashboard.py",
+        "web/build_logs.py",
         "web/events.py",
         "web/listen.py",
+        "web/log_stream.py",
         "web/logs.py",
         "web/openapi.py",
         "web/operations.py",

@@ -173,7 +173,40 @@ async def test_logs_of_builds(world):
     assert failed.stdout.splitlines()[9:12] == ["  line 39", "> Error: boom", "  line 0"]
     assert len(failed.stdout.splitlines()) == 21
     lines = (await call(world, "logs", "hello", "--build", "1", "--json")).stdout.splitlines()
-    assert [json.loads(line) for line in lines] == [{"draft": "hello", "build": 1, "line": "old"}]
+    said = {"time": "", "step": "", "kind": "output", "error": False}
+    assert [json.loads(line) for line in lines] == [{"draft": "hello", "build": 1, "line": "old", **said}]
+
+
+async def test_times_and_steps_of_a_builds_lines(world):
+    put_live(world, builds=(a_build(1),), instances=())
+    now = "2026-11-24T03:30:00.500Z"
+    (world.state / "hello-1.log").write_text(f"{now} == build\n{now} \x1b[32mdone\x1b[0m\n{now} -- ours\n")
+    shown = (await call(world, "logs", "hello", "--build")).stdout
+    assert shown == f"{now} == build\n{now} done\n{now} -- ours\n"
+    assert (await call(world, "logs", "hello", "--build", "--no-times")).stdout == "== build\ndone\n-- ours\n"
+    lines = (await call(world, "logs", "hello", "--build", "--json")).stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [(line["time"], line["step"], line["kind"], line["line"]) for line in found] == [
+        (now, "build", "step", "build"),
+        (now, "build", "output", "done"),
+        (now, "build", "note", "ours"),
+    ]
+
+
+@pytest.mark.parametrize(("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+async def test_colours_of_a_log_are_for_terminals_that_have_them(world, environ, coloured):
+    put_live(world, builds=(a_build(1),), instances=())
+    (world.state / "hello-1.log").write_bytes(b"\x1b[32mdone\n\x1b]0;title\x07\x1b[2Jnot moved\n")
+    terminal, ours = os.openpty()
+    async with started(
+        world, "logs", "hello", "--build", stdout=ours, env={**os.environ, "TERM": "xterm", **environ}
+    ) as process:
+        os.close(ours)
+        assert await process.wait() == 0
+    shown = os.read(terminal, 4096)
+    os.close(terminal)
+    assert shown.startswith(b"\x1b[32mdone\x1b[0m\r\n" if coloured else b"done\r\n")
+    assert shown.endswith(b"\r\nnot moved\r\n")
 
 
 async def test_a_log_that_is_not_there_yet_is_not_a_missing_draft(world):

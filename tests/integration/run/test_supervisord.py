@@ -115,7 +115,7 @@ async def test_a_server_that_exits_says_how_and_hides_secrets(world: World):
     assert problem is not None
     assert problem.code == "exited"
     assert "exit status 7" in problem.summary
-    assert problem.tail[-1] == "no database at ***"
+    assert problem.tail[-1] == "no database at [API_TOKEN]"
     await world.runtime.stop(spec.id)
     assert await world.instance(spec.id) is None
 

@@ -8,7 +8,7 @@ import pytest
 
 from drafterd.domain.model import BuildStatus, Edit, Kind, Problem, Recipe
 from drafterd.domain.repair import Repair
-from tests.builders import a_build, a_live_view, a_record, a_source, eventually
+from tests.builders import a_build, a_live_view, a_record, a_source, an_instance, eventually
 
 HTML = {"Accept": "text/html"}
 REPAIR = Repair(code="webpack", step="build", summary="built with webpack", reason="ERROR: no")
@@ -372,11 +372,120 @@ async def test_a_build_log_live_and_resumed(world):
         assert await next_event(response) == {"id": "8", "data": "two"}
         with path.open("a") as file:
             file.write("\x1b[31mthree\x1b[0m <b>\n")
-        assert (await next_event(response))["data"] == "three <b>"
+        assert (await next_event(response))["data"] == "\x1b[31mthree\x1b[0m <b>"
         world.put("hello", builds=(a_build(1),))
         assert await next_event(response) == {"event": "end", "data": "succeeded"}
     async with world.http.get(url, headers={**headers, "Last-Event-ID": "-4"}) as response:
         assert response.status == 422
+
+
+NOW = "2026-11-24T03:30:00.500Z"
+
+
+async def test_each_line_of_a_build_log_with_its_time_and_step(world):
+    running = a_build(1, status=BuildStatus.RUNNING, started=time.time())
+    world.put("hello", builds=(running,))
+    world.doors.log_path("hello", 1).write_text(
+        f"{NOW} == build\n{NOW} \x1b[31mError: a\x1b[0m\x1b[2J\n{NOW} -- ours\n{NOW} fine\n"
+    )
+    url = f"{world.api}/api/v1/drafts/hello/builds/1/log"
+    wanted = [
+        {"time": NOW, "step": "build", "kind": kind, "text": text, "error": False}
+        for kind, text in (
+            ("step", "build"),
+            ("output", "\x1b[31mError: a\x1b[0m"),
+            ("note", "ours"),
+            ("output", "fine"),
+        )
+    ]
+    for query, number in (("", 4), ("&tail=2", 2)):
+        async with world.http.get(f"{url}?format=json{query}", headers=world.token) as response:
+            assert response.content_type == "application/x-ndjson"
+            assert [json.loads(line) async for line in response.content] == wanted[-number:]
+    async with world.http.get(f"{url}?errors=1", headers=world.token) as response:
+        assert await response.text() == f"{NOW} \x1b[31mError: a\x1b[0m\n"
+    headers = {**world.token, "Accept": "text/event-stream"}
+    async with world.http.get(f"{url}?format=json", headers=headers) as response:
+        assert [json.loads((await next_event(response))["data"]) for _ in range(4)] == wanted
+    async with world.http.get(f"{url}?format=xml", headers=world.token) as response:
+        assert response.status == 422
+
+
+async def test_the_first_error_of_a_build_with_the_lines_around_it(world):
+    problem = Problem(code="build-failed", summary="Error: boom", where="app/page.tsx:3", step="build")
+    world.put("hello", builds=(a_build(1, status=BuildStatus.FAILED, problem=problem),))
+    lines = ["== build", *(f"line {n}" for n in range(30)), "Error: boom", *(f"line {n}" for n in range(30))]
+    world.doors.log_path("hello", 1).write_text("".join(f"{NOW} {line}\n" for line in lines))
+    url = f"{world.api}/api/v1/drafts/hello/builds/1/log?errors=1"
+    async with world.http.get(url, headers=world.token) as response:
+        shown = (await response.text()).splitlines()
+    assert (len(shown), shown[9], shown[10]) == (21, f"{NOW} line 29", f"> {NOW} Error: boom")
+    async with world.http.get(f"{url}&format=json", headers=world.token) as response:
+        found = [json.loads(line) async for line in response.content]
+    assert [line["text"] for line in found if line["error"]] == ["Error: boom"]
+
+
+async def test_what_a_server_prints_is_shown_with_stars_for_its_secrets(world):
+    live = a_live_view(instances=(an_instance(1, pid=42),))
+    world.put("hello", **{field: getattr(live, field) for field in live.__slots__ if field != "draft"})
+    world.doors.secrets = {"KEY": "open-sesame-1"}
+    path = world.state / f"{an_instance(1).id}-0.log"
+    path.write_bytes(b"one open-sesame-1\n\x1b[2Jtwo\x07 \x1b[31mred\x1b[0m\nthree open-ses")
+    stars = b"one *************\n?[2Jtwo? \x1b[31mred\x1b[0m\nthree ********"
+    url = f"{world.api}/api/v1/drafts/hello/log"
+    async with world.http.get(url, headers=world.token) as response:
+        assert (response.status, await response.read()) == (200, stars)
+    for given, begin, end in (("bytes=8-", 8, None), ("bytes=6-9", 6, 10), ("bytes=-9", len(stars) - 9, None)):
+        async with world.http.get(url, headers={**world.token, "Range": given}) as response:
+            assert (response.status, await response.read()) == (206, stars[begin:end])
+            assert response.headers["Content-Range"].startswith(f"bytes {begin}-")
+    async with world.http.get(url, headers={**world.token, "Range": f"bytes={len(stars)}-"}) as response:
+        assert (response.status, response.headers["Content-Range"]) == (416, f"bytes */{len(stars)}")
+    async with world.http.head(url, headers=world.token) as response:
+        assert (response.status, response.content_length) == (200, len(stars))
+    async with world.http.get(f"{url}?tail=2", headers=world.token) as response:
+        assert await response.text() == "two\ufffd \x1b[31mred\x1b[0m\nthree [KEY]\n"
+
+
+async def test_the_page_of_a_draft_hears_the_log_of_its_builds(world):
+    running = a_build(1, status=BuildStatus.RUNNING, step="build", started=1795491000.0, steps={"install": 2.0})
+    world.put("hello", builds=(running,))
+    path = world.doors.log_path("hello", 1)
+    path.write_text(f"{NOW} == install\n{NOW} added <b>\n")
+    url = f"{world.api}/drafts/hello/log"
+    async with world.http.get(url) as response:
+        assert response.status == 401
+    async with world.http.get(url, headers=world.token) as response:
+        first = [await next_event(response) for _ in range(3)]
+        assert [event["event"] for event in first] == ["clear", "step", "log"]
+        place = first[2]["id"]
+        assert place == f"1-{path.stat().st_size}"
+        assert "<span>added &lt;b&gt;</span>" in json.loads(first[2]["data"])["html"]
+    async with world.http.get(url, params={"log": place}, headers=world.token) as response:
+        with path.open("a") as file:
+            file.write(f"{NOW} == build\n{NOW} more\n")
+        step = json.loads((await next_event(response))["data"])
+        assert step == {"step": "build", "label": "Build", "took": "2.0 s"}
+        log = await next_event(response)
+        assert json.loads(log["data"])["html"].count("<div") == 1
+        world.put("hello", builds=(dataclasses.replace(running, status=BuildStatus.CANCELLED),))
+        ended = await next_event(response)
+        assert (ended["event"], json.loads(ended["data"])["state"]) == ("ended", "ended")
+    headers = {**world.token, "Last-Event-ID": log["id"]}
+    async with world.http.get(url, params={"log": place}, headers=headers) as response:
+        assert (await next_event(response))["event"] == "ended"
+
+
+async def test_a_flood_is_cut_short_on_pages(world):
+    world.put("hello", builds=(a_build(1, status=BuildStatus.RUNNING, step="build", started=1795491000.0),))
+    path = world.doors.log_path("hello", 1)
+    path.write_text(f"{NOW} == build\n" + "".join(f"{NOW} {number}\n" for number in range(3000)))
+    url = f"{world.api}/drafts/hello/log"
+    async with world.http.get(url, params={"log": "1-0"}, headers=world.token) as response:
+        assert (await next_event(response))["event"] == "step"
+        html = json.loads((await next_event(response))["data"])["html"]
+    assert "2500 lines are not shown here" in html
+    assert html.count("<div") == 501
 
 
 async def next_event(response):

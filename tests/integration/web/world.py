@@ -14,8 +14,9 @@ from typing import Any, Literal, cast
 
 import aiohttp
 
-from drafterd.build import log as build_log
+from drafterd.build import reading
 from drafterd.domain.addressing import Addressing
+from drafterd.domain.masking import Mask
 from drafterd.domain.model import AddressKind, Build, BuildStatus, FixRecord, Problem, Source
 from drafterd.domain.names import DraftId
 from drafterd.domain.plan import Rules
@@ -24,7 +25,8 @@ from drafterd.domain.routing import RouteTable
 from drafterd.domain.view import View
 from drafterd.layout import Layout
 from drafterd.metrics import Metrics
-from drafterd.reconcile.control import Control, Logs
+from drafterd.reconcile.control import Control
+from drafterd.reconcile.logs import Logs
 from drafterd.reconcile.queue import WorkQueue
 from drafterd.web.access import Access
 from drafterd.web.api import api_app
@@ -68,6 +70,10 @@ class Doors:
         self.up = True
         self.intents: list[Any] = []
         self.undoes = Undone()
+        self.secrets: dict[str, str] = {}
+
+    def mask(self, _instance: str) -> Mask:
+        return Mask(self.secrets)
 
     # Fixes
     def record(self, draft: DraftId) -> FixRecord | None:
@@ -217,7 +223,7 @@ def _control(
         addressing=addressing,
         rules=Rules(),
         metrics=Metrics(),
-        logs=Logs(tail=build_log.tail, follow=build_log.follow),
+        logs=Logs(tail=reading.tail, last=reading.last, follow=reading.follow, around_error=reading.around_error),
         home_port=lambda _: 3001,
         ports_free=lambda: 998,
         sandbox="none",

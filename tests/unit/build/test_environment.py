@@ -40,9 +40,34 @@ def test_a_draft_cannot_steer_our_tools():
     assert environment.drafts_own(asked) == {"MY_KEY": "1", "NEXT_PUBLIC_A": "2", "PORT": "3001"}
 
 
-def test_what_is_masked_in_logs():
-    values = {
-        "KEY": "12345678", "SHORT": "1234567", "NEXT_PUBLIC_KEY": "12345678",
-        "NEXTAUTH_URL": "http://localhost:8080", "DATABASE_URL": "postgresql://u:p@h/d", "PORT": "3001",
-    }  # fmt: skip
-    assert environment.secrets(values).keys() == {"KEY", "DATABASE_URL"}
+def test_no_address_with_a_password_is_passed_on(tmp_path):
+    found = environment.surroundings(
+        {
+            "https_proxy": "http://me:word@proxy:3128",
+            "HTTP_PROXY": "me:word@proxy:3128",
+            "http_proxy": "proxy:3128",
+            "npm_config_registry": "https://me@npm.example/",
+            "no_proxy": "localhost,.example.com",
+        },
+        prefixes=[tmp_path],
+    )
+    assert {name: value for name, value in found.items() if "proxy" in name.lower() and "config" not in name} == {
+        "http_proxy": "proxy:3128",
+        "no_proxy": "localhost,.example.com",
+    }
+    assert "me@" not in str(found)
+
+
+def test_tokens_of_a_drafts_own_settings_are_found(tmp_path):
+    (tmp_path / ".npmrc").write_text(
+        "registry=https://npm.example/\n//npm.example/:_authToken=npm_abcdefgh\n//x/:_password = 'c2VjcmV0cGFzcw=='\n"
+        "//y/:_authToken=${NPM_TOKEN}x\n//z/:_auth=short\n"
+    )
+    (tmp_path / ".yarnrc.yml").write_text('npmAuthToken: "yarn-token-1"\nnpmAuthIdent: user:yarn-pass\n')
+    (tmp_path / "bunfig.toml").write_text('[install.scopes]\nx = { token = "bun-token-1", url = "u" }\n')
+    found = environment.tokens(tmp_path)
+    for wanted in ("npm_abcdefgh", "c2VjcmV0cGFzcw==", "yarn-token-1", "user:yarn-pass"):
+        assert wanted in found.values()
+    assert any("bun-token-1" in value for value in found.values())
+    assert ".npmrc:1" in found
+    assert environment.tokens(tmp_path / "none") == {}

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from drafterd.build.excerpt import around
-from drafterd.build.log import Mask
+from drafterd.domain.masking import Mask
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """What a draft prints becomes text and nothing else."""
 
-import asyncio
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drafterd.build.log import BuildLog, follow, plain, sanitise, tail
+from drafterd import process
+from drafterd.build.log import BuildLog, sanitise
+from drafterd.build.reading import last, tail
+from drafterd.domain.log_lines import LineKind, plain
 from tests.builders import eventually
 
 
@@ -56,14 +57,14 @@ async def test_a_line_is_on_disk_soon_without_any_more(tmp_path):
 
 
 async def test_secrets_never_reach_the_disk_nor_the_problem(tmp_path):
-    secrets = {"KEY": "s3cret/value", "LONGER": "s3cret/value-and-more", "KEY_TWO": "two\nlines"}
+    secrets = {"KEY": "s3cret/value", "LONGER": "s3cret/value-and-more", "KEY_TWO": "two\nlonger lines\n}"}
     log = BuildLog(tmp_path / "a.log", limit=10_000, secrets=secrets)
-    log.line(b"\x1b[1mkey=s3cret/value, longer=s3cret/value-and-more url=s3cret%2Fvalue lines")
+    log.line(b"\x1b[1mkey=s3cret/value, longer=s3cret/value-and-more url=s3cret%2Fvalue longer lines } two")
     log.note("note s3cret/value")
     log.close()
     text = (tmp_path / "a.log").read_text()
     assert "s3cret" not in text + "".join(log.lines)
-    assert "key=[KEY], longer=[LONGER] url=[KEY] [KEY_TWO]" in text
+    assert "key=[KEY], longer=[LONGER] url=[KEY] [KEY_TWO] } two" in text
 
 
 async def test_a_log_has_an_end_however_much_is_printed(tmp_path):
@@ -88,33 +89,27 @@ async def test_lines_are_those_of_the_step_and_recent_those_of_all(tmp_path):
     assert log.recent == ("one", "two")
 
 
-def test_the_tail_of_a_long_file_and_of_none(tmp_path):
-    path = tmp_path / "a.log"
-    path.write_text("".join(f"{number} {'x' * 500}\n" for number in range(2000)))
-    assert [line.split()[0] for line in tail(path, 3)] == ["1997", "1998", "1999"]
-    assert len(tail(path, 5000)) == 2000
-    assert tail(path, 0) == ()
-    assert tail(tmp_path / "none", 5) == ()
+async def test_no_draft_can_write_marks_of_ours(tmp_path):
+    log = BuildLog(tmp_path / "a.log", limit=10_000)
+    log.step("build")
+    for line in (b"== pack", b"-- all is well", b"\x1b[1m== pack", b"===", b"--x"):
+        log.line(line)
+    log.close()
+    kinds = [(line.kind, line.step) for line in last(tmp_path / "a.log", 10)]
+    assert kinds == [(LineKind.STEP, "build"), *[(LineKind.OUTPUT, "build")] * 5]
 
 
-async def test_following_gives_each_line_once_and_resumes_at_an_offset(tmp_path):
-    path = tmp_path / "a.log"
-    ended = False
-    seen: list[tuple[int, str]] = []
+async def test_what_is_learnt_later_is_hidden_from_then_on(tmp_path):
+    log = BuildLog(tmp_path / "a.log", limit=10_000, secrets={"KEY": "first-secret"})
+    log.hide({"npmrc:1": "npm_0123456789"})
+    log.line(b"first-secret npm_0123456789")
+    log.close()
+    assert log.lines == ("[KEY] [npmrc:1]",)
+    assert log.mask("npm_0123456789") == "[npmrc:1]"
 
-    async def read() -> None:
-        seen.extend([pair async for pair in follow(path, 0, lambda: ended)])
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(read())
-        await asyncio.sleep(0)
-        with path.open("w") as file:
-            for text in ("one\ntw", "o\n", "three"):
-                file.write(text)
-                file.flush()
-                await asyncio.sleep(0)
-        ended = True
-    assert seen == [(4, "one"), (8, "two"), (13, "three")]
-    assert [line async for _, line in follow(path, 4, lambda: True)] == ["two", "three"]
-    assert [line async for _, line in follow(path, 1000, lambda: True)] == ["one", "two", "three"]
-    assert [line async for _, line in follow(tmp_path / "none", 0, lambda: True)] == []
+async def test_a_secret_that_the_end_of_a_long_line_cuts_in_two_is_hidden_too(tmp_path):
+    log = BuildLog(tmp_path / "a.log", limit=100_000, secrets={"KEY": "tell-nobody-of-this"})
+    log.line(b"x tell-nob" + process.CUT)
+    log.close()
+    assert log.lines == ("x [KEY] [the rest of this line is left out]",)

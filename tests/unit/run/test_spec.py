@@ -52,9 +52,12 @@ def test_a_broken_file_is_left_out(layout: Layout, data: bytes):
     assert set(specs.specs_on_disk(layout)) == {"demo.r1"}
 
 
-def test_secrets_are_known_by_the_names_of_their_variables():
-    spec = made(API_KEY="0123456789", PORT="3001", DATABASE_URL="postgres://u:long-password@db/x", MY_TOKEN="short")
-    assert specs.known(spec).secrets == ("postgres://u:long-password@db/x", "0123456789")
+def test_what_it_prints_is_shown_without_the_values_of_its_variables():
+    spec = made(
+        API_KEY="0123456789", PORT="3001", DATABASE_URL="postgres://u:long-password@db/x", NEXT_PUBLIC_A="seen-by-all"
+    )
+    shown = specs.known(spec).mask("0123456789 3001 postgres://u:long-password@db/x long-password seen-by-all")
+    assert shown == "[API_KEY] 3001 [DATABASE_URL] [DATABASE_URL] seen-by-all"
 
 
 @pytest.mark.parametrize(("program", "loaded"), [("/x/node", True), ("/x/npm", True), ("/usr/bin/python3", False)])

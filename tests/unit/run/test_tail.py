@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from drafterd.domain.masking import Mask
 from drafterd.run.tail import length, tail
 
 
@@ -23,8 +24,8 @@ def test_a_title_and_other_sequences_vanish_whole(tmp_path: Path):
 def test_secrets_are_masked_and_long_lines_cut(tmp_path: Path):
     log = tmp_path / "log"
     log.write_text("key=open-sesame-1 and open-sesame\n" + "x" * 1000 + "\n")
-    lines = tail(log, secrets=("open-sesame-1", "open-sesame"))
-    assert lines == ("key=*** and ***", "x" * 400)
+    lines = tail(log, mask=Mask({"KEY": "open-sesame-1", "WORD": "open-sesame"}))
+    assert lines == ("key=[KEY] and [WORD]", "x" * 400)
 
 
 def test_only_the_end_of_a_long_log_is_read(tmp_path: Path):

@@ -1,6 +1,6 @@
 import pytest
 
-from drafterd.web.display import LINE_MAX, clean_line, duration, utc, without_time
+from drafterd.web.display import LINE_MAX, clean_line, coloured_line, duration, utc
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,18 @@ def test_a_time_is_utc():
     assert utc(None) is None
 
 
-def test_the_time_of_a_log_line_is_left_out():
-    assert without_time("2026-11-23T01:00:00.123Z == install") == "== install"
-    assert without_time("2026 was a year") == "2026 was a year"
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
+        ("\x1b[1;38;5;9mred", "\x1b[1;38;5;9mred\x1b[0m"),
+        ("\x1b[31m\x1b[2Kred\x07\x1b]8;;http://evil\x1b\\link\x1b[m", "\x1b[31mred\ufffdlink\x1b[m"),
+        ("a\x1b", "a\ufffd"),
+    ],
+)
+def test_colours_may_stay_and_nothing_else_of_a_terminals(line, shown):
+    assert coloured_line(line) == shown
+
+
+def test_no_colour_is_cut_in_two():
+    assert "\x1b" not in coloured_line("\x1b[31m" + "x\x1b[32my" * LINE_MAX)
