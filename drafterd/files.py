@@ -4,14 +4,17 @@ Apart, because every other module relies on exactly these guarantees.
 """
 
 import contextlib
+import itertools
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = ".draft-tmp-"
 """Begins the name of every temporary file; the sweep at start deletes what is left of them."""
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotRegular(OSError):
@@ -108,15 +111,59 @@ def remove_tree(path: Path) -> None:
         if path.is_symlink() or not path.is_dir():
             path.unlink()
             return
-        _make_writable(path)
-        shutil.rmtree(path, ignore_errors=False)
+        path.chmod(0o700)
+        top = os.open(path, _FOLDER)
+        try:
+            _empty(top)
+        finally:
+            os.close(top)
+        path.rmdir()
 
 
-def _make_writable(path: Path) -> None:
-    """A draft may have taken our right to enter or empty its folders; take it back."""
-    for folder, names, _ in os.walk(path, followlinks=False):
-        Path(folder).chmod(0o700)
-        names[:] = [name for name in names if not (Path(folder) / name).is_symlink()]
+def _empty(top: int) -> None:
+    """Delete all that is in an open folder.
+
+    What lies deeper is moved up first: a draft may have nested folders deeper than any path can say, or
+    than a walk could go.
+    """
+    numbers = itertools.count()
+    while names := os.listdir(top):
+        for name in names:
+            if not _is_folder(name, top):
+                os.unlink(name, dir_fd=top)
+                continue
+            folder = _entered(name, top)
+            try:
+                for inner in os.listdir(folder):  # noqa: PTH208 - as above
+                    if _is_folder(inner, folder):
+                        os.chmod(inner, 0o700, dir_fd=folder)
+                        os.rename(inner, _unused(top, numbers), src_dir_fd=folder, dst_dir_fd=top)
+                    else:
+                        os.unlink(inner, dir_fd=folder)
+            finally:
+                os.close(folder)
+            os.rmdir(name, dir_fd=top)
+
+
+def _is_folder(name: str, place: int) -> bool:
+    return stat.S_ISDIR(os.lstat(name, dir_fd=place).st_mode)
+
+
+def _entered(name: str, place: int) -> int:
+    """Open a folder; a draft may have taken our right to enter or empty it."""
+    os.chmod(name, 0o700, dir_fd=place)
+    return os.open(name, _FOLDER, dir_fd=place)
+
+
+def _unused(place: int, numbers: Iterator[int]) -> str:
+    """A name that nothing in the folder has."""
+    for number in numbers:
+        name = f"{TEMPORARY}{number}"
+        try:
+            os.lstat(name, dir_fd=place)
+        except FileNotFoundError:
+            return name
+    raise AssertionError("numbers do not end")
 
 
 def swept(folder: Path) -> Iterator[Path]:

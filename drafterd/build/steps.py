@@ -21,6 +21,7 @@ from drafterd.domain.model import BuildOrder, Kind, Release
 from drafterd.domain.names import release_id
 from drafterd.domain.outputs import made_folders
 from drafterd.domain.repair import Repair
+from drafterd.sandbox import walk
 
 SNAPSHOT, PACK = "snapshot", "pack"
 
@@ -159,9 +160,15 @@ class Steps:
 
     async def pack(self) -> Release:
         """Keep what serves and publish it as a release."""
+        await in_thread(self._look_through)
         if self._runs_script:
             await self._equip(PACK)
         return await in_thread(self._pack)
+
+    def _look_through(self) -> None:
+        """Raise `BadDraft` for what is nested too deep to be packed."""
+        for _ in walk.folders(self._source):
+            pass
 
     def _pack(self) -> Release:
         layout, order = self._tools.layout, self._order

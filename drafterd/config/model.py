@@ -102,6 +102,8 @@ class BuildConfig(_Section):
     """Deadline of a whole build."""
     memory_max: values.Size = 3 << 30
     """What all processes of a build may take together."""
+    disk_max: values.Size = 10 << 30
+    """What a build may write into its folders."""
     sandbox: values.SandboxWord = "auto"
     """How builds are confined; `auto` is the strongest that works here, and the status says which."""
 
@@ -119,7 +121,9 @@ class RunConfig(_Section):
     start_timeout: values.PositiveDuration = 60.0
     """How long a started draft may take to its first answer."""
     memory_max: values.Size = 512 << 20
-    """What all processes of a running draft may take together; one that takes more is ended, and started anew."""
+    """What all processes of a running draft may take together; more ends it, and it is tried again later."""
+    disk_max: values.Size = 10 << 30
+    """What the folder that a draft runs from may hold, with what it writes there."""
     sandbox: values.SandboxWord = "auto"
     """How running drafts are confined; `auto` is the strongest that works here."""
 
@@ -163,6 +167,8 @@ class DraftConfig(_Section):
 
     address: AddressKind | None = None
     """Its primary address; default: as for all."""
+    memory_max: values.Size | None = None
+    """What its running processes may take; default: `run.memory_max`."""
     env: dict[values.VariableName, values.Template] = Field(default_factory=dict)
     """Variables beside or instead of those for all; null takes one out."""
 

@@ -26,6 +26,7 @@ from drafterd.reconcile.publish import Publisher
 from drafterd.reconcile.queue import WorkQueue
 from drafterd.route.traefik import TraefikProxy
 from drafterd.run.supervisord import SupervisordRuntime
+from drafterd.run.usage import usage
 from drafterd.sandbox import choose
 from drafterd.toolchain import Toolchain
 from drafterd.watch.watcher import FolderWatcher
@@ -117,7 +118,6 @@ class House:
             start_timeout=self.config.run.start_timeout,
             on_change=self._look_at_instance,
             reserved=lambda draft: self.leases.others(draft) | settings.own_ports(self.config),
-            memory_max=self.config.run.memory_max,
         )
 
     @cached_property
@@ -165,6 +165,7 @@ class House:
             addressing=self.addressing,
             executable=lambda name: str(self.toolchain.folder / name),
             search_path=self.toolchain.path,
+            limits=lambda draft: settings.run_limits(self.config, draft),
             restarting=self.restarting,
             alone=self.alone,
         )
@@ -209,7 +210,7 @@ class House:
             ),
             home_port=self.leases.home_port,
             restarting=self.restarting,
-            usage=self.runtime.usage,
+            usage=usage,
             ports_free=lambda: self.leases.free,
             sandbox=settings.shown_sandbox(self.sandbox, self.build_sandbox),
         )

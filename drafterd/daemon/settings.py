@@ -27,7 +27,9 @@ _CERTIFICATES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "npm_co
 _PROCESSES = 1024
 _PROCESSES_PER_CORE = 64
 _FILE_MAX = 4_000_000_000
-_FOLDER_MAX = 10_000_000_000
+_OPEN_FILES = 4096
+_SERVER_PROCESSES = 512
+"""Of one server, threads included; one of Next.js has some 30."""
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
@@ -78,13 +80,25 @@ def build_settings(config: Config) -> BuildSettings:
         keep_builds=config.keep.builds,
         dependencies_max=config.keep.disk_budget,
         dependencies_age=config.deps.max_age,
-        disk_max=_FOLDER_MAX,
+        disk_max=config.build.disk_max,
         # Tools start threads for each core, and processes for each core that have them too.
         limits=Limits(
             memory=config.build.memory_max,
             processes=_PROCESSES + _PROCESSES_PER_CORE * (os.cpu_count() or 1),
             file_size=_FILE_MAX,
         ),
+    )
+
+
+def run_limits(config: Config, draft: str) -> Limits:
+    """What a draft's server may use."""
+    own = config.drafts_config.get(draft)
+    return Limits(
+        memory=(own and own.memory_max) or config.run.memory_max,
+        processes=_SERVER_PROCESSES,
+        open_files=_OPEN_FILES,
+        file_size=_FILE_MAX,
+        disk=config.run.disk_max,
     )
 
 

@@ -332,12 +332,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a process tree may use; None is no limit."""
+    """What a process tree may use, `disk` in its own folder; None is no limit."""
 
     memory: int | None = None
     processes: int | None = None
     open_files: int | None = None
     file_size: int | None = None
+    disk: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,8 @@ class Control:
         self._ports_free = ports_free
         self._sandbox = sandbox
         self._restarting = restarting
-        self._usage = usage
+        self._measure = usage
+        self._usage: Mapping[int, int] = {}
         self._clock = clock
         self._started = clock()
         self._subscribers: set[asyncio.Queue[DraftId]] = set()
@@ -148,6 +149,8 @@ class Control:
         """Ask for the health now and then, so that the status page can tell it at once."""
         while True:
             await self.health()
+            with suppress(OSError):  # out of descriptors: the figures wait, the daemon lives
+                self._usage = await asyncio.to_thread(self._measure)
             await asyncio.sleep(every)
 
     def metrics(self) -> bytes:
@@ -215,7 +218,7 @@ class Control:
             report_of(view, self._rules, self._addressing.urls(view.draft)),
             port=self._home_port(view.draft),
             settled_at=modified(self._layout.fix_record(view.draft)) if view.fix else None,
-            rss_bytes=self._usage().get(instance.pid) if instance and instance.pid else None,
+            rss_bytes=self._usage.get(instance.pid) if instance and instance.pid else None,
             queue_position=positions.get(view.draft, 0),
         )
 

@@ -29,9 +29,6 @@ from drafterd.domain.view import View
 from drafterd.reconcile.publish import Publisher
 
 LOOPBACK = "127.0.0.1"
-OPEN_FILES = 4096
-PROCESSES = 512
-"""Of one draft, threads included; a server of Next.js has some 30."""
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +41,7 @@ class Performer:
     Args:
         executable: The absolute path of `node`, `npm` or `npx`.
         search_path: PATH of running drafts.
+        limits: What a draft's server may use.
         restarting: Instances that the operator wants started anew; one that was stopped is taken out.
         alone: Gets the instances that are started alone; one that was stopped is taken out.
     """
@@ -61,6 +59,7 @@ class Performer:
         addressing: Addressing,
         executable: Callable[[str], str],
         search_path: str,
+        limits: Callable[[DraftId], Limits],
         restarting: set[InstanceId],
         alone: set[InstanceId],
     ) -> None:
@@ -74,6 +73,7 @@ class Performer:
         self._addressing = addressing
         self._executable = executable
         self._search_path = search_path
+        self._limits = limits
         self._restarting = restarting
         self._alone = alone
         self._deeds: Mapping[type, _Deed] = {
@@ -143,7 +143,7 @@ class Performer:
             environment=environment,
             address=Address(LOOPBACK, port),
             probe_path=f"{release.base_path}/" if not release.base_path else release.base_path,
-            limits=Limits(open_files=OPEN_FILES, processes=PROCESSES),
+            limits=self._limits(draft),
         )
 
     async def _stop(self, view: View, action: Stop) -> None:

@@ -67,21 +67,11 @@ def alive(pid: int) -> bool:
 
 def tree(root: int, processes: Mapping[int, Entry]) -> frozenset[int]:
     """`root`, its descendants, and its process group."""
-    return trees((root,), processes)[root]
-
-
-def trees(roots: Collection[int], processes: Mapping[int, Entry]) -> dict[int, frozenset[int]]:
-    """The same for many at once, by their roots."""
     children: dict[int, list[int]] = {}
-    groups: dict[int, list[int]] = {}
     for entry in processes.values():
         children.setdefault(entry.parent, []).append(entry.pid)
-        groups.setdefault(entry.group, []).append(entry.pid)
-    return {root: _family({root, *groups.get(root, ())} & processes.keys(), children) for root in roots}
-
-
-def _family(found: set[int], children: Mapping[int, list[int]]) -> frozenset[int]:
-    """Processes and their descendants."""
+    found = {entry.pid for entry in processes.values() if entry.group == root}
+    found |= {root} & processes.keys()
     waiting = list(found)
     while waiting:
         for child in children.get(waiting.pop(), ()):

@@ -10,7 +10,7 @@ import structlog
 from drafterd import files
 from drafterd.domain.errors import BadName
 from drafterd.domain.masking import Mask, secrets
-from drafterd.domain.model import Address, InstanceSpec
+from drafterd.domain.model import Address, InstanceSpec, Limits
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId, parse_instance_id
 from drafterd.layout import Layout
 
@@ -34,6 +34,7 @@ class KnownSpec:
     release: ReleaseId
     address: Address
     probe_path: str
+    limits: Limits = field(default_factory=Limits)
     mask: Mask = field(default_factory=lambda: Mask({}), compare=False, repr=False)
 
 
@@ -50,6 +51,7 @@ def known(spec: InstanceSpec) -> KnownSpec:
         release=spec.release,
         address=spec.address,
         probe_path=spec.probe_path,
+        limits=spec.limits,
         mask=Mask(secrets(spec.environment)),
     )
 
@@ -96,8 +98,13 @@ def _decode(name: str, data: bytes) -> KnownSpec:
         release=release,
         address=address,
         probe_path=str(content["probe_path"]),
+        limits=Limits(**{name: _number(found) for name, found in content.get("limits", {}).items()}),
         mask=Mask(secrets(environment)),
     )
+
+
+def _number(found: object) -> int | None:
+    return None if found is None else int(str(found))
 
 
 def _environment(spec: InstanceSpec) -> dict[str, str]:

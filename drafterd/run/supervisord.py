@@ -22,8 +22,8 @@ from drafterd.domain.names import DraftId, InstanceId
 from drafterd.layout import Layout
 from drafterd.run import spec as specs
 from drafterd.run.elsewhere import Search, remember
+from drafterd.run.guard import Guard
 from drafterd.run.orphans import end_leftovers
-from drafterd.run.overuse import Overuse
 from drafterd.run.owner import Owner, free, listens, owner
 from drafterd.run.probe import FIRST_PAUSE, Answer, ask, next_pause
 from drafterd.run.program import program_text
@@ -54,7 +54,6 @@ class SupervisordRuntime:
         start_timeout: Seconds that a started instance has for its first answer.
         on_change: Called with each instance whose status changed.
         reserved: Ports that a draft's server may not be reached on, because they are another's.
-        memory_max: Bytes that all processes of an instance may take together.
         clock: Seconds since the epoch.
     """
 
@@ -66,7 +65,6 @@ class SupervisordRuntime:
         start_timeout: float,
         on_change: Callable[[InstanceId], None],
         reserved: Callable[[DraftId], Collection[int]] = lambda _draft: (),
-        memory_max: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._layout = layout
@@ -79,7 +77,7 @@ class SupervisordRuntime:
         self._watched = Watched(layout, self._programs, on_change=self._changed, clock=clock)
         self._locks: weakref.WeakValueDictionary[InstanceId, asyncio.Lock] = weakref.WeakValueDictionary()
         self._wake = asyncio.Event()
-        self._overuse = Overuse(memory_max, self._wake.set)
+        self._guard = Guard(layout, self._watched, self._wake.set)
         self._answers = True
 
     # What others ask
@@ -87,10 +85,6 @@ class SupervisordRuntime:
     async def observe(self) -> Mapping[InstanceId, Instance]:
         """All instances, at most a second old. Raises `RuntimeUnavailable`."""
         return await self._watched.view()
-
-    def usage(self) -> Mapping[int, int]:
-        """Resident bytes by the pid of an instance's first process; some seconds old."""
-        return self._overuse.resident
 
     def log_path(self, instance: InstanceId) -> Path:
         """The file with the program's output; it may not exist."""
@@ -156,7 +150,7 @@ class SupervisordRuntime:
     async def run(self) -> None:
         """Watch over the instances until cancelled: look, probe, give up."""
         async with asyncio.TaskGroup() as tasks, pushes(self._layout, self._notice):
-            tasks.create_task(self._overuse.run(self._watched.tracks.values), name="overuse")
+            tasks.create_task(self._guard.run(), name="guard")
             while True:
                 await self._look()
                 self._care(tasks)
@@ -320,8 +314,8 @@ class SupervisordRuntime:
                     listens=places,
                     last_exit=last_exit,
                     wanted=track.wanted,
-                    memory_max=self._overuse.memory_max,
                     taken=not await free(track.spec.address, 0.0),
+                    limits=track.spec.limits,
                     tail=tail(self.log_path(track.id), mask=track.spec.mask, since=track.log_start),
                 )
                 now = self._clock()

@@ -27,10 +27,14 @@ class Verdict(StrEnum):
     """it gave no answer in time"""
     PORT_TAKEN = "port-taken"
     """somebody else answers on its port"""
-    MEMORY = "memory"
-    """its processes took more memory than they may"""
     BLOCKED = "blocked"
     """it wants a port of its own, which somebody else has"""
+    MEMORY = "memory"
+    """its processes take more memory than they may"""
+    PROCESSES = "processes"
+    """it runs more processes and threads than it may"""
+    DISK = "disk"
+    """it has written more into its folder than it may"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,6 +121,11 @@ class Track:
         """It is to be given up: somebody else has the port that it wants for itself."""
         if self.verdict is None:
             self.verdict, self.wanted = Verdict.BLOCKED, port
+
+    def exceed(self, limit: Verdict) -> None:
+        """It is to be given up for what it uses, and has been killed."""
+        if self.problem is None and self.status in (InstanceStatus.STARTING, InstanceStatus.READY):
+            self.verdict = limit
 
     def stopping(self, now: float) -> None:
         """It is being stopped."""

@@ -1,9 +1,9 @@
 """Says in words why an instance was given up, from what was found out about it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from drafterd.domain.model import Address, Mend, Problem
+from drafterd.domain.model import Address, Limits, Mend, Problem
 from drafterd.run.elsewhere import taken_port
 from drafterd.run.probe import Answer
 from drafterd.run.track import LOOP_EXITS, LOOP_SECONDS, Verdict
@@ -24,7 +24,7 @@ class Facts:
         last_exit: How its process last ended, or "".
         wanted: The port of its own that it could not get, or None.
         taken: Whether somebody else holds its port once nothing of it runs any more.
-        memory_max: What its processes may take together, bytes.
+        limits: What it may use.
         tail: The last lines of its log.
     """
 
@@ -35,7 +35,7 @@ class Facts:
     last_exit: str = ""
     wanted: int | None = None
     taken: bool = False
-    memory_max: int | None = None
+    limits: Limits = field(default_factory=Limits)
     tail: tuple[str, ...] = ()
 
 
@@ -122,9 +122,28 @@ def _late(facts: Facts) -> _Words:
 
 
 def _memory(facts: Facts) -> _Words:
-    most = f"{(facts.memory_max or 0) / (1 << 20):.4g} MB"
-    summary = f"the server was ended: its processes took more than {most} of memory"
+    summary = f"the server was ended: its processes took more than {_size(facts.limits.memory)} of memory"
     return "out-of-memory", summary, "let it keep less in memory, or raise `run.memory_max`", Mend.CONFIG
+
+
+def _processes(facts: Facts) -> _Words:
+    summary = f"the server was ended: it ran more than {facts.limits.processes} processes and threads at once"
+    return "too-many-processes", summary, "look for what starts itself again and again", Mend.DRAFT
+
+
+def _disk(facts: Facts) -> _Words:
+    summary = f"the server was ended: its folder holds more than {_size(facts.limits.disk)}"
+    return (
+        "too-much-disk",
+        summary,
+        "let it write less, or delete what it does not need, or raise `run.disk_max`",
+        Mend.CONFIG,
+    )
+
+
+def _size(count: int | None) -> str:
+    megabytes = (count or 0) / (1 << 20)
+    return f"{megabytes:.4g} MB" if megabytes < 1 << 10 else f"{megabytes / (1 << 10):.3g} GB"
 
 
 def _reaches(place: tuple[str, int], address: Address) -> bool:
@@ -146,4 +165,6 @@ _SAID: Mapping[Verdict, Callable[[Facts], _Words]] = {
     Verdict.PORT_TAKEN: _port_taken,
     Verdict.BLOCKED: _blocked,
     Verdict.MEMORY: _memory,
+    Verdict.PROCESSES: _processes,
+    Verdict.DISK: _disk,
 }

@@ -102,7 +102,7 @@ class BubblewrapSandbox:
         user, release = self._user(spec.draft), self._places.release(spec)
         if self._machine.level is Level.NO_USERNS:
             ownership.give_once(release, user)
-        limits = Limits(processes=spec.limits.processes)  # the launcher has set the others
+        limits = Limits(memory=spec.limits.memory, processes=spec.limits.processes)  # the launcher has set the others
         return command(self._machine, self._room(Path(spec.cwd), user, (release,), limits), spec.argv)
 
     def _user(self, draft: str | None) -> int:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from drafterd.sandbox.walk import folders
+
 
 def give(folder: Path, user: int, *, done: str = "") -> None:
     """Make everything below `folder` the user's own; follows no link.
@@ -11,15 +13,18 @@ def give(folder: Path, user: int, *, done: str = "") -> None:
 
     Args:
         done: Folders of this name are not looked into once they are the user's.
+
+    Raises:
+        TooDeep: Its folders are nested too deep.
     """
     if _owner(folder) is None:
         return
-    for _, folders, names, place in os.fwalk(folder, follow_symlinks=False):
-        for name in [*folders, *names]:
+    for place, inner, others in folders(folder):
+        for name in [*inner, *others]:
             if os.lstat(name, dir_fd=place).st_uid != user:
                 os.chown(name, user, user, dir_fd=place, follow_symlinks=False)
-            elif name == done and name in folders:
-                folders.remove(name)
+            elif name == done and name in inner:
+                inner.remove(name)
     if _owner(folder) not in (user, None):
         os.chown(folder, user, user, follow_symlinks=False)
 

@@ -1,6 +1,6 @@
 """What a tree of processes uses, read from /proc. Blocks: call it in a thread. Linux only."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,19 +35,36 @@ class _Task:
 
 def used(group: int, mark: str | None = None) -> Use:
     """What a group's processes use, with all that descends from them, and strays that bear the mark."""
+    return used_by({"": group}, lambda pid: "" if mark is not None and _bears(pid, mark) else None)[""]
+
+
+def used_by(groups: Mapping[str, int], owner: Callable[[int], str | None]) -> dict[str, Use]:
+    """The same for many groups, each under its name, in one pass.
+
+    Args:
+        owner: The name of the group that a process belongs to, found out for those that lost their parent.
+    """
     tasks = dict(_tasks())
-    family = _family(tasks, group, mark)
-    return Use(memory=sum(map(_memory, family)), processes=sum(tasks[pid].threads for pid in family))
-
-
-def _family(tasks: dict[int, _Task], group: int, mark: str | None) -> set[int]:
     children: dict[int, list[int]] = {}
+    roots: dict[str, set[int]] = {name: set() for name in groups}
+    names = {group: name for name, group in groups.items()}
     for pid, task in tasks.items():
         children.setdefault(task.parent, []).append(pid)
-    waiting = [pid for pid, task in tasks.items() if group in (pid, task.group, task.session)]
-    if mark is not None:  # whoever lost its parent was given to the first process
-        waiting += [pid for pid in children.get(1, ()) if _bears(pid, mark)]
-    found = set(waiting)
+        for name in {names[own] for own in (pid, task.group, task.session) if own in names}:
+            roots[name].add(pid)
+    for pid in children.get(1, ()):  # whoever lost its parent was given to the first process
+        if (stray := owner(pid)) in roots:
+            roots[stray].add(pid)
+    families = {name: _family(found, children) for name, found in roots.items()}
+    return {
+        name: Use(memory=sum(map(_memory, family)), processes=sum(tasks[pid].threads for pid in family))
+        for name, family in families.items()
+    }
+
+
+def _family(roots: set[int], children: Mapping[int, list[int]]) -> set[int]:
+    """These processes, and all that descend from them."""
+    found, waiting = set(roots), list(roots)
     while waiting:
         new = [pid for pid in children.get(waiting.pop(), ()) if pid not in found]
         found.update(new)

@@ -16,10 +16,10 @@ UID = 1000
 """Who a draft is inside a user namespace."""
 
 TMP_MAX = 1 << 30
-"""Bytes of /tmp, which is memory."""
+"""Bytes of /tmp, which is memory; less where the memory is limited to less."""
 
 SHM_MAX = 1 << 28
-"""Bytes of /dev/shm, which is memory."""
+"""Bytes of /dev/shm, which is memory; less where the memory is limited to less."""
 
 SPARE_PROCESSES = 64
 """The kernel's limit lies so much above ours, which is the one that says what was hit."""
@@ -93,7 +93,7 @@ def command(machine: Machine, room: Room, argv: Sequence[str]) -> tuple[str, ...
         *_system(machine),
         *_way_to(PurePath(place) for place in room.files),
         *(word for place, file in sorted(room.files.items()) for word in ("--ro-bind", str(file), place)),
-        *_memory(),
+        *_memory(room.limits.memory),
         *(word for folder in covered for word in ("--tmpfs", folder)),
         *_own(room),
         *_layers(room.layers),
@@ -131,10 +131,11 @@ def _system(machine: Machine) -> Iterator[str]:
         yield from ("--symlink", target, path)
 
 
-def _memory() -> tuple[str, ...]:
+def _memory(most: int | None) -> tuple[str, ...]:
     """What is made anew for each: nothing of it lies on the disk, and all of it has a size."""
-    shared = ("--perms", "1777", "--size", str(SHM_MAX), "--tmpfs", "/dev/shm")  # noqa: S108 - its own
-    temporary = ("--perms", "1777", "--size", str(TMP_MAX), "--tmpfs", "/tmp")  # noqa: S108 - its own
+    sizes = (SHM_MAX, TMP_MAX) if most is None else (min(SHM_MAX, most), min(TMP_MAX, most))
+    shared = ("--perms", "1777", "--size", str(sizes[0]), "--tmpfs", "/dev/shm")  # noqa: S108 - its own
+    temporary = ("--perms", "1777", "--size", str(sizes[1]), "--tmpfs", "/tmp")  # noqa: S108 - its own
     return ("--proc", "/proc", "--dev", "/dev", *shared, "--remount-ro", "/dev", *temporary)
 
 

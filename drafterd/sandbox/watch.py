@@ -8,16 +8,16 @@ import asyncio
 import contextlib
 import os
 import signal
-import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import structlog
 
 from drafterd import process
 from drafterd.domain.interfaces import Exceeded, Outcome, Step
+from drafterd.sandbox import disk
 from drafterd.sandbox.use import used
+from drafterd.sandbox.walk import TooDeep
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class _Watch:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._free = _free(step.cwd)
+        self._free = disk.free(step.cwd)
         self._looks = 0
         self.group: int | None = None
         self.exceeded: Exceeded | None = None
@@ -86,29 +86,10 @@ class _Watch:
 
     def _fills(self) -> bool:
         most = self._step.disk_max
-        if most is None or self._free - _free(self._step.cwd) < most // 2:
+        if most is None or self._free - disk.free(self._step.cwd) < most // 2:
             return False
-        return (
-            sum(map(_size, {self._step.cwd, *self._step.writable, *(layer.upper for layer in self._step.layers)}))
-            > most
-        )
-
-
-def _free(folder: Path) -> int:
-    try:
-        facts = os.statvfs(folder)
-    except OSError:
-        return 0
-    return facts.f_bavail * facts.f_frsize
-
-
-def _size(folder: Path) -> int:
-    """Bytes on the disk below a folder; follows no link, and takes what vanishes meanwhile for nothing."""
-    total = 0
-    for _, folders, names, place in os.fwalk(folder, follow_symlinks=False):
-        for name in [*folders, *names]:
-            with contextlib.suppress(OSError):
-                facts = os.lstat(name, dir_fd=place)
-                if facts.st_nlink == 1 or stat.S_ISDIR(facts.st_mode):
-                    total += facts.st_blocks * 512
-    return total
+        step = self._step
+        try:
+            return sum(map(disk.size, {step.cwd, *step.writable, *(layer.upper for layer in step.layers)})) > most
+        except TooDeep:
+            return True

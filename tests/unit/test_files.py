@@ -78,6 +78,31 @@ def test_deletion_follows_no_link_and_is_repeatable(tmp_path):
     assert (outside / "keep").exists()
 
 
+def test_deletion_goes_deeper_than_any_path(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    place = os.open(tree, os.O_RDONLY)
+    for level in range(3000):
+        os.mkdir("deep", dir_fd=place)
+        inner = os.open("deep", os.O_RDONLY, dir_fd=place)
+        os.close(os.open(f"file{level}", os.O_CREAT, dir_fd=inner))
+        os.close(place)
+        place = inner
+    os.mkdir("closed", 0o000, dir_fd=place)
+    os.close(place)
+    remove_tree(tree)
+    assert not tree.exists()
+
+
+def test_deletion_takes_names_like_its_own(tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "a" / "b" / "c").mkdir(parents=True)
+    (tree / f"{TEMPORARY}0" / "d").mkdir(parents=True)
+    (tree / f"{TEMPORARY}1").write_text("x")
+    remove_tree(tree)
+    assert not tree.exists()
+
+
 def test_what_a_kill_left_is_swept(tmp_path):
     (tmp_path / f"{TEMPORARY}x.1.ab").write_text("half")
     being_written = tmp_path / f"{TEMPORARY}x.{os.getpid()}.ab"

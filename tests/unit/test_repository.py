@@ -81,7 +81,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "run/configuration.py",
         "run/owner.py",
     ),
-    "integration/hostile/test_servers.py": ("run/overuse.py",),
+    "integration/hostile/test_servers.py": ("run/guard.py",),
     "integration/run/test_processes.py": ("run/usage.py",),
     "integration/run/test_supervisord.py": (
         "run/plugin.py",
@@ -91,7 +91,9 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
     "integration/sandbox/test_contract.py": (
         "build/exceeded.py",
         "sandbox/plain.py",
+        "sandbox/disk.py",
         "sandbox/use.py",
+        "sandbox/walk.py",
         "sandbox/watch.py",
     ),
     "integration/web/test_api.py": (

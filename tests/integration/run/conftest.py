@@ -47,7 +47,6 @@ class World:
     supervisord: ManagedSupervisord
     start_timeout: float = 20.0
     reserved: frozenset[int] = frozenset()
-    memory_max: int | None = None
     wrap: Callable[[InstanceSpec], Sequence[str]] = lambda spec: spec.argv
     changes: list[InstanceId] = field(default_factory=list)
     _running: asyncio.Task[None] | None = None
@@ -67,7 +66,6 @@ class World:
             start_timeout=self.start_timeout,
             on_change=self.changes.append,
             reserved=lambda _draft: self.reserved,
-            memory_max=self.memory_max,
         )
         self._running = asyncio.get_running_loop().create_task(self._runtime.run())
         return self._runtime

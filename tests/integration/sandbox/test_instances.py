@@ -11,7 +11,7 @@ import pytest
 
 from drafterd.daemon.settings import places
 from drafterd.domain.model import InstanceSpec, InstanceStatus, Limits
-from drafterd.run.usage import Usage
+from drafterd.run.usage import usage
 from drafterd.sandbox.bubblewrap import BubblewrapSandbox
 from drafterd.sandbox.probe import strongest
 from drafterd.sandbox.walls import Level
@@ -66,9 +66,7 @@ async def test_it_serves_drains_and_leaves_nothing(world):
     assert await fetch(spec.address) == spec.cwd
     assert (app / "visited").exists()
     assert ready.pid is not None
-    usage = Usage()
-    usage.survey([ready.pid])
-    assert usage.resident[ready.pid] > 20_000_000
+    assert usage()[ready.pid] > 20_000_000
     await world.runtime.stop(spec.id)
     assert (app / "drained").exists()
     assert world.marked() == frozenset()

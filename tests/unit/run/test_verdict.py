@@ -54,12 +54,6 @@ ADDRESS = Address("127.0.0.1", 3007)
         ),
         (Verdict.PORT_TAKEN, {}, "port-taken", "another program listens on port 3007"),
         (Verdict.CRASH_LOOP, {}, "crash-loop", "the server ended 5 times within 60 seconds"),
-        (
-            Verdict.MEMORY,
-            {"memory_max": 512 << 20},
-            "out-of-memory",
-            "the server was ended: its processes took more than 512 MB of memory",
-        ),
         (Verdict.CRASH_LOOP, {"taken": True}, "port-taken", "another program listens on port 3007"),
     ],
 )
