@@ -22,7 +22,9 @@ from drafterd.config import DEFAULT_ENV, Config
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.model import Address
 from drafterd.sandbox import choose
+from drafterd.sandbox.network import Fence, Reach, Wish
 from drafterd.sandbox.places import Places
+from drafterd.sandbox.probe import strongest, way_out
 from drafterd.toolchain import Toolchain, which
 
 PYTHON_MIN = (3, 11)
@@ -297,9 +299,10 @@ def _gigabytes(count: float) -> str:
 
 
 def _isolation(config: Config) -> Findings:
-    for name, word in (("build.sandbox", config.build.sandbox), ("run.sandbox", config.run.sandbox)):
+    wish = Wish(reach=Reach(config.build.network))
+    for name, word, reach in (("build.sandbox", config.build.sandbox, wish), ("run.sandbox", config.run.sandbox, None)):
         try:
-            sandbox = choose(word, Places(layout=config.layout()))
+            sandbox = choose(word, Places(layout=config.layout()), reach)
         except DrafterdError as error:
             yield Finding(name, Level.ERROR, error.summary, error.hint)
             continue
@@ -308,6 +311,19 @@ def _isolation(config: Config) -> Findings:
             yield Finding(name, Level.WARNING, f"isolation: {sandbox.isolation}", mend)
         else:
             yield _good(name, f"{sandbox.name}, isolation: {sandbox.isolation}")
+    yield from _build_network(config, wish)
+
+
+def _build_network(config: Config, wish: Wish) -> Findings:
+    machine = strongest().machine
+    if config.build.sandbox == "plain" or machine is None:
+        return  # there is more to be said, and it has been
+    out = way_out(machine, wish.reach)
+    if out.way:
+        yield _good("build.network", Fence(wish, out.way).meaning)
+    else:
+        mend = "install the package slirp4netns, and let the daemon's user open /dev/net/tun"
+        yield Finding("build.network", Level.WARNING, f"builds share the network: {out.reason}", mend)
 
 
 def _daemon(config: Config) -> Findings:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from drafterd import files
 from drafterd.domain.masking import is_secret
+from drafterd.domain.model import Address
 
 _PASSED = (
     "http_proxy",
@@ -38,6 +39,24 @@ _TOKEN = re.compile(
     r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|(\S[^\n]*))",
     re.IGNORECASE | re.MULTILINE,
 )
+_PLACES = (
+    "http_proxy",
+    "https_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "npm_config_registry",
+    "npm_config_proxy",
+    "npm_config_https_proxy",
+)
+_PORTS = {
+    "http": 80,
+    "https": 443,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "mysql": 3306,
+    "mongodb": 27017,
+    "redis": 6379,
+}
 
 _STEERING = frozenset(
     {"PATH", "HOME", "SHELL", "TMPDIR", "HOSTNAME", "ENV", "BASH_ENV", "CI", "NODE_ENV", "NODE_OPTIONS", "NODE_PATH"}
@@ -152,6 +171,31 @@ def _tokens(path: Path) -> Iterator[str]:
     except OSError:
         return
     yield from (next(filter(None, match.groups())).strip() for match in _TOKEN.finditer(text))
+
+
+def registry_places(around: Mapping[str, str]) -> tuple[Address, ...]:
+    """Where dependencies come from: the registry's host and port, and those of the proxies on the way to it.
+
+    Args:
+        around: What `surroundings` found.
+    """
+    named = {**_NPM, **around}
+    return places_of(named[name] for name in _PLACES if name in named)
+
+
+def places_of(urls: Iterable[str]) -> tuple[Address, ...]:
+    """The hosts and ports of URLs; what is none is left out."""
+    found: dict[Address, None] = {}
+    for url in urls:
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            port = parts.port or _PORTS.get(parts.scheme)
+        except ValueError:
+            continue
+        if parts.hostname and port:
+            host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+            found[Address(host, port)] = None
+    return tuple(found)
 
 
 def of_daemon() -> dict[str, str]:

@@ -106,6 +106,16 @@ class BuildConfig(_Section):
     """What a build may write into its folders."""
     sandbox: values.SandboxWord = "auto"
     """How builds are confined; `auto` is the strongest that works here, and the status says which."""
+    network: Literal["internet", "registry", "off"] = "internet"
+    """What builds reach: all, the registry only, or nothing but that when dependencies are installed.
+
+    Never what listens on this machine or in private networks, where the fence can be had: the status says so.
+    """
+    allow: tuple[values.Place, ...] | None = None
+    """What builds reach wherever it lies, as host:port; default the host and port of your DATABASE_URL.
+
+    Your registry and the proxies on the way to it are reached in any case.
+    """
 
 
 class DepsConfig(_Section):

@@ -29,6 +29,8 @@ _SIZE = re.compile(r"(\d{1,6})(K|M|G)", re.ASCII)
 _SIZE_TEXT = "a size such as 512M or 3G"
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)", re.ASCII)
 _LISTEN_TEXT = "host:port such as 127.0.0.1:8740, the host an IPv4 address or localhost"
+_SIX = re.compile(r"[0-9a-f:.]{2,45}", re.ASCII)
+_NAME_MAX = 253
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _MAX_SUFFIX = 189
@@ -100,6 +102,17 @@ def parse_address(found: object) -> Address:
     if not _IPV4.fullmatch(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= MAX_PORT:
         raise _refuse(_LISTEN_TEXT)
     return Address(host, int(port))
+
+
+def parse_place(found: object) -> Address:
+    """`host:port`, the host a name or an address; `[…]:port` for one with colons."""
+    host, _, port = found.lower().rpartition(":") if isinstance(found, str) else ("", "", "")
+    host = "127.0.0.1" if host == "localhost" else host
+    inner = host[1:-1] if host.startswith("[") and host.endswith("]") else ""
+    known = bool(_SIX.fullmatch(inner)) if inner else bool(_HOST.fullmatch(host)) and len(host) <= _NAME_MAX
+    if not known or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= MAX_PORT:
+        raise _refuse("host:port such as db.internal:5432 or 127.0.0.1:5432")
+    return Address(inner or host, int(port))
 
 
 def _loopback(found: object) -> Address:
@@ -199,6 +212,12 @@ _AS_ADDRESS = (
     WithJsonSchema({**_TEXT, "pattern": r"^(localhost|[0-9.]+):[0-9]{1,5}$"}),
 )
 Listen = Annotated[Address, BeforeValidator(parse_address), *_AS_ADDRESS]
+Place = Annotated[
+    Address,
+    BeforeValidator(parse_place),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({**_TEXT, "pattern": r"^\S+:[0-9]{1,5}$", "examples": ["db.internal:5432"]}),
+]
 LoopbackListen = Annotated[Address, BeforeValidator(_loopback), *_AS_ADDRESS]
 Origin = Annotated[str, BeforeValidator(_url), WithJsonSchema({**_TEXT, "format": "uri"})]
 HostName = Annotated[str, BeforeValidator(_host_name), WithJsonSchema({**_TEXT, "format": "hostname"})]

@@ -77,7 +77,8 @@ class House:
     @cached_property
     def build_sandbox(self) -> Sandbox:
         """The walls around builds."""
-        return choose(self.config.build.sandbox, settings.places(self.layout, self.toolchain))
+        places = settings.places(self.layout, self.toolchain)
+        return choose(self.config.build.sandbox, places, settings.build_network(self.config))
 
     @cached_property
     def watcher(self) -> FolderWatcher:

@@ -19,6 +19,7 @@ from drafterd.layout import Layout
 from drafterd.reconcile.observe import BuildFacts
 from drafterd.route.table import RouteSettings
 from drafterd.run.spec import preload_path
+from drafterd.sandbox.network import Reach, Wish
 from drafterd.sandbox.places import Places, tools
 from drafterd.toolchain import Toolchain
 from drafterd.web.places import EdgeSettings
@@ -109,6 +110,20 @@ def places(layout: Layout, toolchain: Toolchain) -> Places:
     certificates = [path for path in named if path.is_absolute() and path not in layout.state.parents]
     return Places(
         layout=layout, readable=(*tools(toolchain), layout.managers, preload_path(), *dict.fromkeys(certificates))
+    )
+
+
+def build_network(config: Config) -> Wish:
+    """What builds are to reach.
+
+    Of the databases only the operator's own: a draft that names the daemon's port as its database gets no way to it.
+    """
+    values, _ = config.variables()
+    database = environment.places_of([values["DATABASE_URL"]] if "DATABASE_URL" in values else [])
+    return Wish(
+        reach=Reach(config.build.network),
+        registry=environment.registry_places(environment.of_daemon()),
+        allowed=database if config.build.allow is None else config.build.allow,
     )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from drafterd import files, process
+from drafterd import process
 from drafterd.domain.interfaces import Outcome, Step
 from drafterd.domain.model import InstanceSpec, Limits
 from drafterd.sandbox import ownership
+from drafterd.sandbox.network import NO_FENCE, Fence, Fenced, kept
 from drafterd.sandbox.places import Places
 from drafterd.sandbox.probe import layers_work, user_of
 from drafterd.sandbox.walls import UID, Level, Machine, Room, command
@@ -23,12 +24,12 @@ _SIGNALLED = 128
 _SIGNALS = 64
 
 _MEANING = {
-    Level.FULL: "full: a draft sees its own folder, its tools and the system's libraries; drafts share the network",
+    Level.FULL: "full: a draft sees its own folder, its tools and the system's libraries",
     Level.NO_USERNS: (
-        "no-userns: a draft runs as a user of its own and sees its own folder, its tools and the system's libraries; "
-        "drafts share the network"
+        "no-userns: a draft runs as a user of its own and sees its own folder, its tools and the system's libraries"
     ),
 }
+_SHARED = "drafts share the network"
 
 
 class BubblewrapSandbox:
@@ -36,30 +37,34 @@ class BubblewrapSandbox:
 
     Args:
         machine: What walls can be had here.
+        network: What fences in the network of builds; or what is said of it where nothing does.
     """
 
     name = "bubblewrap"
 
-    def __init__(self, places: Places, machine: Machine) -> None:
+    def __init__(self, places: Places, machine: Machine, network: Fence | str = _SHARED) -> None:
         self._places = places
+        self._network = network
         self._machine = machine
 
     @property
     def isolation(self) -> str:
         """The level, and what it means."""
-        return _MEANING[self._machine.level]
+        network = self._network
+        return f"{_MEANING[self._machine.level]}; {network if isinstance(network, str) else network.meaning}"
 
     @functools.cached_property
     def layered(self) -> bool:
         """Whether the installation's own file system can be laid over itself."""
-        folder = self._places.layout.state / "sandbox"
-        folder.mkdir(parents=True, exist_ok=True)
-        return layers_work(self._machine, folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return layers_work(self._machine, self._folder)
 
     async def run(self, step: Step, *, on_line: Callable[[bytes], None], on_start: Callable[[int], None]) -> Outcome:
         """Run a step to its end, its limit or its deadline. Raises `OSError` if it cannot be started."""
         user = self._user(None)
-        argv = await asyncio.to_thread(self._prepare, step, user)
+        network = self._network
+        fence = NO_FENCE if isinstance(network, str) else await network.around(step.name)
+        argv = await asyncio.to_thread(self._prepare, step, user, fence)
         outcome = await watched(
             step,
             lambda started: process.run(
@@ -82,7 +87,7 @@ class BubblewrapSandbox:
             return replace(outcome, code=None, signal=code - _SIGNALLED)  # how bubblewrap tells of a signal
         return outcome
 
-    def _prepare(self, step: Step, user: int) -> tuple[str, ...]:
+    def _prepare(self, step: Step, user: int, fence: Fenced) -> tuple[str, ...]:
         _outside(step, Path(step.argv[0])).stat()  # bubblewrap would only exit with a code, as a program may too
         writable = (step.cwd, *step.writable, *step.shared)
         if self._machine.level is Level.NO_USERNS:
@@ -95,7 +100,8 @@ class BubblewrapSandbox:
                 for part in (*folder.glob("*"), folder):
                     ownership.give_once(part, user)
         room = replace(self._room(step.cwd, user, writable, step.limits), layers=step.layers)
-        return command(self._machine, room, step.argv)
+        names = kept(self._folder, fence.files)
+        return (*fence.words, *command(self._machine, replace(room, files={**room.files, **names}), step.argv))
 
     def wrap(self, spec: InstanceSpec) -> Sequence[str]:
         """The command line of an instance. Its release is its own: servers keep caches and data beside their code."""
@@ -121,19 +127,16 @@ class BubblewrapSandbox:
 
     def _names(self, user: int) -> dict[str, Path]:
         """Files that give the user a name: some programs do not run without."""
-        folder = self._places.layout.state / "sandbox"
         texts = {
-            "passwd": f"draft:x:{user}:{user}:draft:/tmp:/bin/sh\n",
-            "group": f"draft:x:{user}:\n",
+            "/etc/passwd": f"draft:x:{user}:{user}:draft:/tmp:/bin/sh\n",
+            "/etc/group": f"draft:x:{user}:\n",
         }
-        shown = {}
-        for name, text in texts.items():
-            file = folder / f"{name}-{user}"
-            if not file.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                files.write_atomic(file, text.encode(), mode=0o644, sync=False)
-            shown[f"/etc/{name}"] = file
-        return shown
+        return kept(self._folder, texts)
+
+    @property
+    def _folder(self) -> Path:
+        """Where the files lie that are shown in the place of others."""
+        return self._places.layout.state / "sandbox"
 
 
 def _outside(step: Step, path: Path) -> Path:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drafterd.domain.interfaces import Layer
+from drafterd.sandbox.network import Reach, Way, Wish, fenced, own_addresses
 from drafterd.sandbox.walls import UID, Level, Machine, Room, command
 
 _TIMEOUT = 10.0
 _MISSING = "there is no bubblewrap: install it with `pip install 'drafterd[bubblewrap]'`, or as a package of the system"
+_NO_SLIRP = "there is no slirp4netns: install the package of that name"
 _ROOT_FOLDERS = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 _SETTINGS = (
     "alternatives",
@@ -106,6 +108,38 @@ def layers_work(machine: Machine, folder: Path) -> bool:
 
 def _somebody(machine: Machine) -> int:
     return user_of(None) if machine.level is Level.NO_USERNS else UID
+
+
+@dataclass(frozen=True, slots=True)
+class WayFound:
+    """What fences in a build's network.
+
+    Attributes:
+        way: None where there is nothing.
+        reason: Why, in one line.
+    """
+
+    way: Way | None
+    reason: str = ""
+
+
+def way_out(machine: Machine, reach: Reach) -> WayFound:
+    """What a fence of this kind needs here: found out by running `true` within it; remembered too."""
+    program = (shutil.which("slirp4netns") or "") if reach is Reach.INTERNET else ""
+    if reach is Reach.INTERNET and not program:
+        return WayFound(None, _NO_SLIRP)
+    return _probe_fence(machine.bwrap, machine.level, machine.closed, program, os.geteuid())
+
+
+@functools.cache
+def _probe_fence(bwrap: str, level: Level, closed: bool, program: str, user: int) -> WayFound:  # noqa: FBT001 - a key
+    way = Way(program=program, user_namespace=user != 0)
+    machine = replace(machine_with(bwrap), level=level, closed=closed)
+    room = Room(cwd=Path("/"), uid=user_of(None) if level is Level.NO_USERNS else UID)
+    reach = Reach.INTERNET if program else Reach.OFF
+    fence = fenced(Wish(reach=reach), way, {}, own_addresses())
+    said = _said((*fence.words, *command(machine, room, ("/usr/bin/true",))))
+    return WayFound(way) if said is None else WayFound(None, said)
 
 
 def _candidates(machine: Machine, user: int) -> Iterator[Machine]:

@@ -33,9 +33,14 @@ _TYPES = {STYLE: "text/css", DASHBOARD_SCRIPT: "text/javascript", LOG_SCRIPT: "t
 
 _ISOLATION = {
     "none": "Drafts are not isolated: one could read the files and reach the servers of the others.",
-    "no-userns": "Drafts are isolated: each sees its own files only. They share the network.",
-    "full": "Drafts are isolated: each sees its own files only. They share the network.",
+    "no-userns": "Drafts are isolated: each sees its own files only.",
+    "full": "Drafts are isolated: each sees its own files only.",
 }
+
+_WALLS = ("full", "no-userns")
+_FENCED = ("builds reach", "builds nothing")
+_NETWORK_SHARED = "They share the network, their builds too."
+_NETWORK_OF_BUILDS = "Running ones share the network; their builds do not reach this machine or its private networks."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -170,7 +175,11 @@ class Dashboard:
 def _isolation(sandbox: str) -> str:
     """How drafts are kept apart, in one sentence."""
     level = sandbox.rpartition("(isolation: ")[2].partition(":")[0]
-    return _ISOLATION.get(level, f"Drafts run in the sandbox “{sandbox}”.")
+    said = _ISOLATION.get(level, f"Drafts run in the sandbox “{sandbox}”.")
+    if level not in _WALLS:
+        return said
+    fenced = any(words in sandbox for words in _FENCED)
+    return f"{said} {_NETWORK_OF_BUILDS if fenced else _NETWORK_SHARED}"
 
 
 def _html(text: str, *, status: int = 200) -> web.Response:

@@ -31,6 +31,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
     "unit/build/repairs": ("build/repairs/situation.py",),
     "unit/build/repairs/test_suspense.py": ("build/repairs/reach.py",),
     "unit/build/test_failure.py": ("build/failure_classes.py",),
+    "integration/sandbox/test_network.py": ("fence/main.py",),
     "integration/cli": (
         "cli/act.py",
         "cli/asking.py",

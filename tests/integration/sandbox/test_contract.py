@@ -14,18 +14,23 @@ from drafterd.domain.interfaces import Exceeded, Step
 from drafterd.domain.model import Limits
 from drafterd.layout import Layout
 from drafterd.sandbox import SANDBOXES
+from drafterd.sandbox.network import Reach, Wish
 from drafterd.sandbox.places import Places
 from tests.builders import eventually
 
 
-@pytest.fixture(params=sorted(SANDBOXES))
+@pytest.fixture(params=[*((name, None) for name in sorted(SANDBOXES)), *(("bubblewrap", reach) for reach in Reach)])
 def sandbox(request, tmp_path):
     root = tmp_path / "installation"
     layout = Layout(drafts=root / "drafts", state=root / "state", run=root / "run", logs=root / "log")
+    name, reach = request.param
     try:
-        return SANDBOXES[request.param](Places(layout=layout))
+        made = SANDBOXES[name](Places(layout=layout), Wish(reach=reach) if reach else None)
     except ConfigError as error:
         pytest.skip(error.summary)
+    if reach and "builds share the network" in made.isolation:
+        pytest.skip(made.isolation)
+    return made
 
 
 @pytest.fixture

@@ -98,6 +98,8 @@ async def test_a_draft_finds_nothing_but_its_own(server, tmp_path):
 async def test_the_status_says_how_far_the_walls_reach(server):
     _, status = await server.call("GET", "/api/v1/status")
     assert status["sandbox"].startswith(("bubblewrap (isolation: full", "bubblewrap (isolation: no-userns"))
+    assert "drafts share the network); builds: bubblewrap (" in status["sandbox"]
+    assert status["sandbox"].count("builds reach") + status["sandbox"].count("builds share") == 1
 
 
 async def test_a_limit_ends_the_build_with_its_own_code_and_others_go_on(tmp_path):

@@ -1,6 +1,7 @@
 """What a build's commands see of the world."""
 
 from drafterd.build import environment
+from drafterd.domain.model import Address
 
 
 def test_only_what_reaches_the_registry_is_passed_on(tmp_path):
@@ -71,3 +72,20 @@ def test_tokens_of_a_drafts_own_settings_are_found(tmp_path):
     assert any("bun-token-1" in value for value in found.values())
     assert ".npmrc:1" in found
     assert environment.tokens(tmp_path / "none") == {}
+
+
+def test_where_dependencies_come_from():
+    around = {
+        "npm_config_registry": "http://localhost:4873/npm/",
+        "https_proxy": "proxy.example:3128",
+        "HTTP_PROXY": "http://proxy.example:3128",
+        "no_proxy": "localhost",
+        "npm_config_proxy": "http://[broken",
+    }
+    assert set(environment.registry_places(around)) == {Address("127.0.0.1", 4873), Address("proxy.example", 3128)}
+    assert environment.registry_places({}) == (Address("registry.npmjs.org", 443),)
+
+
+def test_where_a_database_is():
+    urls = ["postgresql://u:p@db/x", "mysql://[::1]:3307/x", "file:./dev.db", "postgres://h:99999/x", ""]
+    assert environment.places_of(urls) == (Address("db", 5432), Address("::1", 3307))

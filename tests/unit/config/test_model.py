@@ -7,6 +7,7 @@ import pytest
 from drafterd.config import Config, keep_secret
 from drafterd.config.values import parse_duration, parse_size, show_duration, show_size
 from drafterd.domain.errors import ConfigError
+from drafterd.domain.model import Address
 
 
 def load(**overrides):
@@ -153,3 +154,31 @@ def test_durations(text, seconds):
 def test_sizes_are_written_as_they_are_read(text, size):
     assert parse_size(text) == size
     assert parse_size(show_size(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("DB.internal:5432", Address("db.internal", 5432)),
+        ("localhost:1", Address("127.0.0.1", 1)),
+        ("[::1]:53", Address("::1", 53)),
+        ("10.0.0.1:65535", Address("10.0.0.1", 65535)),
+    ],
+)
+def test_a_place_that_builds_reach(text, place):
+    config = load(**{"build.allow": [text]})
+    assert config.build.allow == (place,)
+    assert load(**{"build.allow": [str(place)]}).build.allow == (place,)
+
+
+@pytest.mark.parametrize("text", ["db", "db:0", "db:65536", ":5432", "a b:1", "http://db:5432", "[x]:1", "::1:5", 5432])
+def test_no_place(text):
+    with pytest.raises(ConfigError, match="host:port"):
+        load(**{"build.allow": [text]})
+
+
+def test_builds_reach_the_internet_unless_told():
+    assert load().build.network == "internet"
+    assert load().build.allow is None
+    with pytest.raises(ConfigError, match=r"build\.network"):
+        load(**{"build.network": "host"})

