@@ -47,7 +47,10 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grou
     if strongest().machine is None:
         pytest.skip(strongest().reason)
     async with Ground(
-        tmp_path_factory.mktemp("hostile"), build={"memory_max": "400M"}, run={"memory_max": "300M"}
+        tmp_path_factory.mktemp("hostile"),
+        build={"memory_max": "400M"},
+        run={"memory_max": "300M", "disk_max": "150M"},
+        drafts_config={"roomy": {"memory_max": "600M"}},
     ) as ground:
         ground.drop("good", node_server("good"))
         await ground.until("good", "ready", within=60)

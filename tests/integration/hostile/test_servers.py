@@ -39,6 +39,26 @@ async def test_memory(ground):
     await ground.unharmed()
 
 
+async def test_one_draft_may_have_more_than_the_others(ground):
+    code = "const kept = []; for (let i = 0; i < 20; i++) kept.push(Buffer.alloc(20e6, 1)); require('fs').writeFileSync('full', 'x'); setInterval(() => kept, 1000);"
+    await _begin(ground, "roomy", code)
+    await eventually((ground.state / "drafts/roomy/releases/r1/app/full").exists, within=20)
+    await ground.attack("cramped", _server(code))
+    await ground.until("cramped", "ready", within=60)
+    await ground.visit("/api/draft/cramped/attack")
+    assert (await ground.until("cramped", "failed", within=40))["problem"]["code"] == "out-of-memory"
+    assert (await ground.visit("/api/draft/roomy/"))[:2] == (200, "here"), "it was looked at as often"
+
+
+async def test_a_filler_of_its_own_folder(ground):
+    code = """const block = Buffer.alloc(10 << 20, 1); let n = 0;
+      setInterval(() => n < 30 && require('fs').writeFileSync(`file${n++}`, block), 20);"""
+    await _begin(ground, "filler", code)
+    report = await ground.until("filler", "failed", within=40)
+    assert (report["problem"]["code"], report["problem"]["mend"]) == ("too-much-disk", "config")
+    await ground.unharmed()
+
+
 async def test_memory_of_a_child_out_of_its_group(ground):
     eat = "const kept = []; setInterval(() => kept.push(Buffer.alloc(20e6, 76546 % 256)), 20)"
     code = f"require('child_process').spawn(process.execPath, ['-e', {json.dumps(eat)}], {{ detached: true, stdio: 'ignore' }});"
