@@ -40,6 +40,8 @@ INSTANCES_MIN = 16
 FILES_MIN = 4096
 
 _TIMEOUT = 10.0
+_TOOL_TIMEOUT = 60.0
+"""Seconds for a program to say its version: a large one is read from a busy disk first."""
 _INOTIFY = Path("/proc/sys/fs/inotify")
 
 
@@ -155,7 +157,7 @@ def _tool(name: str, ask: list[str], least: tuple[int, ...]) -> Finding:
 def _output(argv: list[str]) -> str | None:
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=_TIMEOUT, check=True, stdin=subprocess.DEVNULL
+            argv, capture_output=True, text=True, timeout=_TOOL_TIMEOUT, check=True, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
