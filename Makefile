@@ -7,10 +7,10 @@ PIP := $(BIN)/pip --disable-pip-version-check
 LINES := 400
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test e2e bench run lock clean
+.PHONY: help setup lint test test-systemd e2e bench run lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.run  ## bring up everything with the sample draft and print its URL; Ctrl-C ends it
 	@exec $(BIN)/drafterd up --sample
@@ -28,7 +28,11 @@ lint: $(VENV)/.dev  ## formatting, lint rules, types, layers, module sizes
 test: $(VENV)/.dev  ## install what the tests need and run them all: unit, integration, one build per Next.js major
 	@tests/packages
 	$(BIN)/pytest -n 2 tests/unit tests/integration $(ARGS)
-	$(BIN)/pytest -m "not matrix" tests/e2e $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not matrix" tests/e2e $(ARGS)
+
+test-systemd: $(VENV)/.dev  ## boot a systemd in a container, install drafterd there and use it; needs root and Debian
+	@tests/packages boot
+	$(BIN)/pytest tests/boot $(ARGS)
 
 e2e: $(VENV)/.dev  ## the whole matrix of real drafts in a browser
 	@tests/packages

@@ -10,6 +10,7 @@ BENCHES: Mapping[str, str] = {
     "builds": "bench.builds",
     "burst": "bench.burst",
     "routes": "bench.routes",
+    "switch": "bench.switch",
     "idle": "bench.idle",
     "fix": "bench.fix",
     "corpus": "bench.corpus",

@@ -1,216 +1,237 @@
-"""How long a new route takes: from the rename of the routes file to the first proxied 200.
+"""How long a new route takes to its first proxied 200, and how many requests go through, beside other proxies.
 
-Beside drafterd's way (one generated file, a default certificate) runs the way that comes to mind
-first, `directory`: one file per draft in a watched folder, no certificate, the same Traefik. Both take
-turns in one run. `published_ms` is what the daemon waits for: writing, and Traefik's confirmation.
+`drafterd` counts from the rename of the routes file; beside it `directory`, one file per draft and no
+certificate, the same Traefik. jupyterhub-traefik-proxy and configurable-http-proxy count from their own
+call, as `call_ms` does for ours. All take turns in one run. `published_ms` is what the daemon waits for.
+Requests per second need `wrk` and `nginx`; with them are measured a route written by hand in a Next.js app,
+which is what drafterd replaces, and the same in a bare Node server.
 """
 
 import asyncio
 import contextlib
 import http.client
 import http.server
-import json as json_text
-import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import finish, say
-from drafterd.domain.errors import ProxyRejected
+from bench import finish, peers, say, throughput
+from bench.ways import DEADLINE, Directory, Drafterd, DrafterdNginx, Ours, Way, draft_of, memory_mb
 from drafterd.domain.model import Address
 from drafterd.domain.names import DraftId
-from drafterd.domain.routing import Route, Target, table_of
-from drafterd.route.managed import command, static_configuration
-from drafterd.route.table import RouteSettings, draft_router, draft_service
-from drafterd.route.traefik import TraefikProxy
 
 SIZES = (10, 100, 1000)
+MANY = 5000
+"""With nginx alone: the others search their rules one after the other."""
 RUNS = 9
-DEADLINE = 20.0
 BODY = b"the draft itself"
+GOALS = {
+    "live_ms": {"10": 15, "100": 25, "1000": 150},
+    "call_over_hub": 0.5,
+    "requests_over_next_route": {"drafterd": 3, "drafterd-nginx": 4},
+}
+_OURS = "drafterd"
+_HUB = "jupyterhub-traefik-proxy"
+_ROUTE = "next-route"
+_BY_HAND = (_ROUTE, "node-route")
 
 
 def main(json: bool) -> int:
-    """Measure every size; print a table, and the object where it is wanted."""
+    """Measure every size; print tables, and the object where it is wanted."""
     sys.setswitchinterval(0.0005)  # prober, servers and publisher share one interpreter
-    live: dict[str, dict[str, float]] = {}
-    published: dict[str, float] = {}
-    with serving(_Draft) as backend, serving(_Edge) as edge:
-        for size in SIZES:
-            say(f"{size} drafts, {RUNS} changes each way ...")
-            found = asyncio.run(measure(size, backend, edge))
-            live[str(size)] = {name: median(values) for name, values in found.live.items()}
-            published[str(size)] = median(found.published)
-    show(live, published)
-    over = {size: round(ways["drafterd"] / ways["directory"], 3) for size, ways in live.items()}
-    result = {"live_ms": live, "published_ms": published, "live_over_directory": over}
-    return finish(result, runs=RUNS, as_json=json)
+    found: dict[str, Found] = {}
+    with tempfile.TemporaryDirectory(prefix="drafterd-bench-") as name:
+        installed = Installed(Path(name))
+        with serving(_Draft) as backend, serving(_Edge) as edge:
+            for size in SIZES:
+                say(f"{size} drafts, {RUNS} changes each way ...")
+                found[str(size)] = asyncio.run(measure(size, backend, edge, installed))
+            if not throughput.missing(("nginx",)):
+                say(f"{MANY} drafts, {RUNS} changes with nginx ...")
+                found[str(MANY)] = asyncio.run(measure(MANY, backend, edge, None))
+        rates = None
+        if has_tools():
+            rates = {str(size): asyncio.run(requests(size, installed)) for size in SIZES}
+            rates[str(MANY)] = asyncio.run(requests(MANY, None))
+    show(found, rates)
+    return finish(told(found, rates), runs=RUNS, as_json=json)
 
 
-def show(live: dict[str, dict[str, float]], published: dict[str, float]) -> None:
-    """The table for people."""
-    say(f"{'drafts':>8} {'live ms':>10} {'directory':>10} {'ratio':>7} {'published ms':>13}")
-    for size, ways in live.items():
-        ratio = ways["drafterd"] / ways["directory"]
-        ours, other = ways["drafterd"], ways["directory"]
-        say(f"{size:>8} {ours:>10.1f} {other:>10.1f} {ratio:>7.2f} {published[size]:>13.1f}")
+def has_tools() -> bool:
+    """Whether requests per second can be measured; says what is missing."""
+    missing = throughput.missing()
+    if missing:
+        say(f"Requests per second are left out: install {' and '.join(missing)}.")
+    return not missing
 
 
-def median(seconds: list[float]) -> float:
-    """In milliseconds."""
-    return round(statistics.median(seconds) * 1000, 2)
+class Installed:
+    """The other proxies, as far as they can be had."""
+
+    def __init__(self, folder: Path) -> None:
+        say("Installing the other proxies ...")
+        self.hub = peers.install_hub_proxy(folder / "hub")
+        self.node = peers.install_node_proxy(folder / "node")
+        self.route = peers.install_next_route(folder / "route")
+        for name, place in ((_HUB, self.hub), (peers.NodeProxy.name, self.node), (_ROUTE, self.route)):
+            if place is None:
+                say(f"{name} could not be installed and is left out.")
 
 
 @dataclass
 class Found:
-    """Seconds, one value per change."""
+    """Seconds by way, one value per change."""
 
-    live: dict[str, list[float]] = field(default_factory=lambda: {"drafterd": [], "directory": []})
-    published: list[float] = field(default_factory=list)
-
-
-class TimedProxy(TraefikProxy):
-    """Ours, with a note of when the file was renamed."""
-
-    renamed_at = 0.0
-
-    def _write(self, text: str) -> None:
-        self.renamed_at = rename_into(self._routes_file, text)
+    live: dict[str, list[float]] = field(default_factory=dict)
+    call: dict[str, list[float]] = field(default_factory=dict)
+    published: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)
 
 
-def rename_into(path: Path, text: str) -> float:
-    """Write, flush, rename; returns when the rename began."""
-    temporary = path.parent.parent / f"{path.name}.tmp"
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    moment = time.perf_counter()
-    temporary.replace(path)
-    return moment
+def told(found: dict[str, Found], rates: dict[str, dict[str, float]] | None) -> dict[str, object]:
+    """The object."""
+    call = {size: _medians(each.call) for size, each in found.items()}
+    over = {size: round(ways[_OURS] / ways[_HUB], 3) for size, ways in call.items() if _HUB in ways}
+    return {
+        "live_ms": {size: _medians(each.live) for size, each in found.items()},
+        "call_ms": call,
+        "call_over_hub": over,
+        "published_ms": {size: _medians(each.published) for size, each in found.items()},
+        "memory_mb": {size: each.memory for size, each in found.items()},
+        "requests_per_second": rates,
+        "requests_over_next_route": rates
+        and {
+            size: {name: round(each[name] / each[_ROUTE], 2) for name in (_OURS, "drafterd-nginx") if name in each}
+            for size, each in rates.items()
+            if _ROUTE in each
+        },
+        "goals": GOALS,
+    }
 
 
-async def measure(size: int, backend: Address, edge: Address) -> Found:
-    """Add a route to a table of `size`, both ways in turn, and take it out again."""
+def show(found: dict[str, Found], rates: dict[str, dict[str, float]] | None) -> None:
+    """Tables for people."""
+    say(f"{'drafts':>7} {'way':>26} {'live ms':>9} {'from call':>9} {'MB':>7} {'requests/s':>11}")
+    for size, each in found.items():
+        for name in each.live:
+            rate = rates[size].get(name, 0) if rates else 0
+            live, call = _median(each.live[name]), _median(each.call[name])
+            say(f"{size:>7} {name:>26} {live:>9.1f} {call:>9.1f} {each.memory[name]:>7.0f} {rate or '':>11}")
+        for name in ("direct", *_BY_HAND):
+            if rates and name in rates[size]:
+                say(f"{size:>7} {name:>26} {'':>9} {'':>9} {'':>7} {rates[size][name]:>11}")
+        for name, seconds in each.published.items():
+            say(f"{size:>7} {f'{name}, confirmed':>26} {'':>9} {_median(seconds):>9.1f}")
+
+
+def _medians(values: dict[str, list[float]]) -> dict[str, float]:
+    return {name: _median(each) for name, each in values.items()}
+
+
+def _median(seconds: list[float]) -> float:
+    """In milliseconds."""
+    return round(statistics.median(seconds) * 1000, 2)
+
+
+@contextlib.asynccontextmanager
+async def ways(folder: Path, edge: Address, installed: Installed | None) -> AsyncIterator[Sequence[Way]]:
+    """All that there are, started; without the other proxies only nginx."""
+
+    def own(name: str) -> Path:
+        (folder / name).mkdir()
+        return folder / name
+
+    with contextlib.ExitStack() as stack:
+        started: list[Way] = []
+        if installed is not None:
+            ours, other = Drafterd(own("drafterd"), edge), Directory(own("directory"), edge)
+            stack.enter_context(ours.started())
+            stack.enter_context(other.started())
+            started += [ours, other]
+        if not throughput.missing(("nginx",)):
+            with_nginx = DrafterdNginx(own("drafterd-nginx"), edge)
+            stack.enter_context(with_nginx.started())
+            started.append(with_nginx)
+        if installed is not None and installed.hub is not None:
+            hub = peers.HubProxy(own("hub"), installed.hub)
+            stack.enter_context(hub.started())
+            started.append(hub)
+        if installed is not None and installed.node is not None:
+            node = peers.NodeProxy(own("node"), installed.node)
+            stack.enter_context(node.started())
+            started.append(node)
+        try:
+            yield started
+        finally:
+            for way in started:
+                if isinstance(way, Ours):
+                    await way.close()
+
+
+async def measure(size: int, backend: Address, edge: Address, installed: Installed | None) -> Found:
+    """Add a route to a table of `size`, each way in turn, and take it out again."""
     found = Found()
     with tempfile.TemporaryDirectory(prefix="drafterd-bench-") as name:
-        folder = Path(name)
-        settings = RouteSettings(edge=edge, certificate=folder / "certificate" / "default.pem")
-        targets: dict[DraftId, Target | None] = {
-            DraftId(f"draft-{number:05}"): Target(address=backend) for number in range(size)
-        }
-        single, many = Files(folder / "single"), Files(folder / "many")
-        proxy = TimedProxy(routes_file=single.routes / "drafts.yml", settings=settings, api=f"http://{single.api}")
-        proxy.prepare()
-        for draft, target in targets.items():
-            if target is not None:
-                many.add(draft, target, settings)
-        with (
-            traefik(single, f"filename: {json_text.dumps(str(single.routes / 'drafts.yml'))}"),
-            traefik(many, f"directory: {json_text.dumps(str(many.routes))}"),
-        ):
-            try:
-                await retried(lambda: proxy.publish(table_of(targets)))
-                await asyncio.to_thread(wait_for, many.web, DraftId(f"draft-{size - 1:05}"))
-                for run in range(RUNS):
-                    await one_change(
-                        found,
-                        run,
-                        backend=backend,
-                        targets=targets,
-                        proxy=proxy,
-                        single=single,
-                        many=many,
-                        settings=settings,
-                    )
-            finally:
-                await proxy.close()
+        async with ways(Path(name), edge, installed) as all_ways:
+            for way in all_ways:
+                await way.fill(size, backend)
+                await asyncio.to_thread(wait_for, way.web, draft_of(size - 1))
+                found.live[way.name], found.call[way.name] = [], []
+            for run in range(RUNS):
+                for way in all_ways:
+                    await _one_change(found, way, DraftId(f"new-{run}"), backend)
+            for way in all_ways:
+                found.memory[way.name] = memory_mb(way.pid)
+                if isinstance(way, Ours):
+                    found.published[way.name] = way.published
     return found
 
 
-async def one_change(
-    found: Found,
-    run: int,
-    *,
-    backend: Address,
-    targets: dict[DraftId, Target | None],
-    proxy: TimedProxy,
-    single: "Files",
-    many: "Files",
-    settings: RouteSettings,
-) -> None:
-    """One new draft each way, live and gone."""
-    draft = DraftId(f"new-{run}")
-    table = table_of({**targets, draft: Target(address=backend)})
-    seen, published = await asyncio.gather(
-        asyncio.to_thread(wait_for, single.web, draft), timed(lambda: proxy.publish(table))
-    )
-    found.published.append(published)
-    found.live["drafterd"].append(seen - proxy.renamed_at)
-    await proxy.publish(table_of(targets))
-
-    seen, renamed_at = await asyncio.gather(
-        asyncio.to_thread(wait_for, many.web, draft),
-        asyncio.to_thread(many.add, draft, Target(address=backend), settings),
-    )
-    found.live["directory"].append(seen - renamed_at)
-    (many.routes / f"{draft}.yml").unlink()
-    await asyncio.to_thread(wait_for, many.web, draft, gone=True)
-
-
-class Files:
-    """One Traefik's folder and listeners."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.routes = folder / "routes"
-        self.routes.mkdir(parents=True)
-        self.web, self.api = free_address(), free_address()
-
-    def add(self, draft: DraftId, target: Target, settings: RouteSettings) -> float:
-        """A file for one draft, as people write it by hand; returns when it was renamed."""
-        route = Route(draft=draft, target=target)
-        router = draft_router(route, settings)
-        del router["middlewares"]
-        service = draft_service(route)
-        del service[f"draft-{draft}"]["loadBalancer"]["serversTransport"]
-        http_part = {"routers": {f"draft-{draft}": router}, "services": service}
-        return rename_into(self.routes / f"{draft}.yml", json_text.dumps({"http": http_part}))
-
-
-async def timed(act: Callable[[], Awaitable[None]]) -> float:
-    """How long it took, seconds."""
+async def _one_change(found: Found, way: Way, draft: DraftId, backend: Address) -> None:
+    """One new draft, live and gone."""
     begun = time.perf_counter()
-    await act()
-    return time.perf_counter() - begun
+    seen, placed = await asyncio.gather(asyncio.to_thread(wait_for, way.web, draft), way.add(draft, backend))
+    found.live[way.name].append(seen - placed)
+    found.call[way.name].append(seen - begun)
+    await way.remove(draft)
+    await asyncio.to_thread(wait_for, way.web, draft, gone=True)
 
 
-async def retried(attempt: Callable[[], Awaitable[None]]) -> None:
-    """Traefik needs a moment to start; a failure that lasts is a failure."""
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        try:
-            return await attempt()
-        except ProxyRejected:
-            if time.monotonic() > deadline:
-                raise
+async def requests(size: int, installed: Installed | None) -> dict[str, float]:
+    """Requests per second to the last of `size` drafts, each way in turn."""
+    say(f"{size} drafts, requests per second ...")
+    with tempfile.TemporaryDirectory(prefix="drafterd-bench-") as name, contextlib.ExitStack() as stack:
+        backend = stack.enter_context(throughput.fast_server())
+        by_hand = {}
+        if installed is not None:
+            by_hand["node-route"] = stack.enter_context(peers.node_route(Path(name), backend))
+        if installed is not None and installed.route is not None:
+            by_hand[_ROUTE] = stack.enter_context(peers.next_route(installed.route, backend))
+        async with ways(Path(name), backend, installed) as all_ways:
+            for way in all_ways:
+                await way.fill(size, backend)
+                await asyncio.to_thread(wait_for, way.web, draft_of(size - 1))
+            for route in by_hand.values():
+                await asyncio.to_thread(wait_for, route, draft_of(0), slash=False)
+            webs = {"direct": backend, **{way.name: way.web for way in all_ways}, **by_hand}
+            first = draft_of(0)
+            drafts = {name: first if name in by_hand else draft_of(size - 1) for name in webs}
+            return await asyncio.to_thread(throughput.measure, webs, drafts)
 
 
-def wait_for(web: Address, draft: DraftId, *, gone: bool = False) -> float:
+def wait_for(web: Address, draft: DraftId, *, gone: bool = False, slash: bool = True) -> float:
     """Ask every millisecond over one connection until the draft answers, or does not; returns when it did."""
     deadline = time.monotonic() + DEADLINE
     connection = http.client.HTTPConnection(web.host, web.port, timeout=5)
     with contextlib.closing(connection):
         while time.monotonic() < deadline:
             try:
-                connection.request("GET", f"/api/draft/{draft}/", headers={"Host": "localhost"})
+                connection.request("GET", f"/api/draft/{draft}{'/' * slash}", headers={"Host": "localhost"})
                 response = connection.getresponse()
                 body = response.read()
             except (OSError, http.client.HTTPException):
@@ -222,29 +243,6 @@ def wait_for(web: Address, draft: DraftId, *, gone: bool = False) -> float:
                 return time.perf_counter()
             time.sleep(0.001)
     raise TimeoutError(f"{draft} did not change within {DEADLINE} s")
-
-
-@contextlib.contextmanager
-def traefik(files: Files, provider: str) -> Iterator[None]:
-    """A Traefik with our static part, but for the provider."""
-    static = static_configuration(listen=files.web, dashboard=files.api, routes_file=Path("/unused"))
-    line = 'filename: "/unused"'
-    if line not in static:
-        raise ValueError("the template of the static part has changed")
-    path = files.folder / "static.yml"
-    path.write_text(static.replace(line, provider))
-    executable = Path(sys.executable).with_name("traefik")
-    with (files.folder / "traefik.log").open("wb") as log:
-        process = subprocess.Popen(command(executable, path), stdout=log, stderr=log, cwd=files.folder)
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 class _Draft(http.server.BaseHTTPRequestHandler):
@@ -283,10 +281,3 @@ def serving(handler: type[_Draft]) -> Iterator[Address]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def free_address() -> Address:
-    """An address of the loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return Address("127.0.0.1", probe.getsockname()[1])

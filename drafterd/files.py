@@ -14,6 +14,7 @@ TEMPORARY = ".draft-tmp-"
 """Begins the name of every temporary file; the sweep at start deletes what is left of them."""
 
 
+_SHARED = stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -98,6 +99,18 @@ def read_regular(path: Path, *, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
+def shared_with(folder: Path) -> int | None:
+    """The group that a folder hands to whatever is made in it, and that may read it; None: it is its owner's alone.
+
+    Where an administrator made it so (systemd's tmpfiles), another user of that group has a part in our work.
+    """
+    with contextlib.suppress(OSError):
+        status = folder.stat()
+        if status.st_mode & _SHARED == _SHARED:
+            return status.st_gid
+    return None
+
+
 def modified(path: Path) -> float | None:
     """When a file was last written, seconds since the epoch; None where it is not there."""
     with contextlib.suppress(OSError):
@@ -111,7 +124,8 @@ def remove_tree(path: Path) -> None:
         if path.is_symlink() or not path.is_dir():
             path.unlink()
             return
-        path.chmod(0o700)
+        with contextlib.suppress(PermissionError):  # another user's of our group, who let us in
+            path.chmod(0o700)
         top = os.open(path, _FOLDER)
         try:
             _empty(top)
@@ -136,7 +150,7 @@ def _empty(top: int) -> None:
             try:
                 for inner in os.listdir(folder):  # noqa: PTH208 - as above
                     if _is_folder(inner, folder):
-                        os.chmod(inner, 0o700, dir_fd=folder)
+                        _unlock(inner, folder)
                         os.rename(inner, _unused(top, numbers), src_dir_fd=folder, dst_dir_fd=top)
                     else:
                         os.unlink(inner, dir_fd=folder)
@@ -151,8 +165,14 @@ def _is_folder(name: str, place: int) -> bool:
 
 def _entered(name: str, place: int) -> int:
     """Open a folder; a draft may have taken our right to enter or empty it."""
-    os.chmod(name, 0o700, dir_fd=place)
+    _unlock(name, place)
     return os.open(name, _FOLDER, dir_fd=place)
+
+
+def _unlock(name: str, place: int) -> None:
+    """Give us all rights of a folder, unless it is another user's, of our group: then that one's word counts."""
+    with contextlib.suppress(PermissionError):
+        os.chmod(name, 0o700, dir_fd=place)
 
 
 def _unused(place: int, numbers: Iterator[int]) -> str:

@@ -18,12 +18,14 @@ class Layout:
         state: Releases, ledger, routes, caches.
         run: Sockets, lock, supervisord's configuration; on a server it vanishes at a reboot.
         logs: Logs of programs and of supervisord.
+        supervisor: Supervisord's unix socket where it is not our own; None: in `run`.
     """
 
     drafts: Path
     state: Path
     run: Path
     logs: Path
+    supervisor: Path | None = None
 
     def source(self, draft: DraftId) -> Path:
         """The draft's own folder."""
@@ -31,7 +33,12 @@ class Layout:
 
     def draft(self, draft: DraftId) -> Path:
         """All that was made of a draft."""
-        return self.state / "drafts" / draft
+        return self.all_drafts / draft
+
+    @property
+    def all_drafts(self) -> Path:
+        """What was made of drafts, a folder for each."""
+        return self.state / "drafts"
 
     def current(self, draft: DraftId) -> Path:
         """The link to the release that should serve."""
@@ -46,8 +53,15 @@ class Layout:
         return self.releases(draft) / release
 
     def builds(self, draft: DraftId) -> Path:
-        """Scratch folders of builds, `<number>/`; swept at start."""
+        """Where builds work, and what is being deleted; swept at start."""
         return self.draft(draft) / "builds"
+
+    def scratch(self, draft: DraftId) -> Path:
+        """Where a build of the draft works, one at a time. Always the same path.
+
+        Next.js makes the names of server actions, and webpack the keys of its cache, of absolute paths.
+        """
+        return self.builds(draft) / "work"
 
     def build_log(self, draft: DraftId, number: int) -> Path:
         """The log of one build."""
@@ -68,6 +82,19 @@ class Layout:
     def next_cache(self, draft: DraftId) -> Path:
         """`.next/cache` of the draft's last good build."""
         return self.draft(draft) / "next-cache"
+
+    def assets(self, draft: DraftId) -> Path:
+        """Which files its releases were lent of those before, and until when."""
+        return self.draft(draft) / "assets.json"
+
+    def action_key(self, draft: DraftId) -> Path:
+        """What its server actions are sealed with; a secret, 0600."""
+        return self.draft(draft) / "action-key"
+
+    @property
+    def protections(self) -> Path:
+        """Which drafts are protected, and by what; 0700."""
+        return self.state / "access"
 
     @property
     def ledger(self) -> Path:
@@ -117,6 +144,26 @@ class Layout:
         return self.state / "routes" / "traefik" / "drafts.yml"
 
     @property
+    def nginx_routes(self) -> Path:
+        """The one generated file that nginx reads; alone in its folder."""
+        return self.state / "routes" / "nginx" / "drafts.map"
+
+    @property
+    def nginx(self) -> Path:
+        """The files of an nginx of our own."""
+        return self.state / "nginx"
+
+    @property
+    def away(self) -> Path:
+        """What is answered at the edge while no daemon runs."""
+        return self.state / "routes" / "stand-in.json"
+
+    @property
+    def edge_owner(self) -> Path:
+        """The process id of the daemon that answers at the edge."""
+        return self.run / "edge.pid"
+
+    @property
     def certificate(self) -> Path:
         """Folder of Traefik's default certificate."""
         return self.state / "routes" / "certificate"
@@ -134,7 +181,7 @@ class Layout:
     @property
     def supervisor_socket(self) -> Path:
         """Supervisord's unix socket."""
-        return self.run / "supervisor.sock"
+        return self.supervisor or self.run / "supervisor.sock"
 
     @property
     def programs(self) -> Path:

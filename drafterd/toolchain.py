@@ -17,10 +17,12 @@ from drafterd import files
 from drafterd.domain.errors import ConfigError
 
 _SYSTEM_PATH = "/usr/bin:/bin"
+_ADMINISTRATORS_PATH = "/usr/sbin:/sbin"
 _TIMEOUT = 20.0
 _NODE_HINT = "install it with `pip install 'drafterd[node]'`, or put node and npm on PATH"
 _HINTS = {
     "traefik": "install it with `pip install 'drafterd[traefik]'`, or put traefik on PATH",
+    "nginx": "install it with `apt-get install nginx-light`, or put nginx on PATH",
     "supervisord": "install it with `pip install supervisor`",
 }
 
@@ -79,7 +81,7 @@ def which(name: str, *, configured: Mapping[str, str] | None = None) -> Path:
     """
     if chosen := (configured or {}).get(name):
         return _configured(name, chosen)
-    for place in (sysconfig.get_path("scripts"), None):
+    for place in (sysconfig.get_path("scripts"), None, _ADMINISTRATORS_PATH):
         if found := shutil.which(name, path=place):
             return Path(found).absolute()
     raise ConfigError(f"{name} was not found", hint=_HINTS.get(name, f"put {name} on PATH"))

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -134,14 +134,20 @@ class Server:
             self._session = None
         shutil.rmtree(self.sockets, ignore_errors=True)
 
-    def processes(self) -> list[psutil.Process]:
-        """Every process of this server: its command line or environment names its state folder."""
+    def processes(self, which: Callable[[psutil.Process], bool] = lambda _: True) -> list[psutil.Process]:
+        """Every process of this server: its command line or environment names its state folder.
+
+        Args:
+            which: Those of them that are wanted; one that ends while it is asked is not.
+        """
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 words = [*process.cmdline(), process.environ().get("DRAFTERD_STATE", "")]
-                if process.pid != os.getpid() and any(
-                    str(own) in word for word in words for own in (self.root, self.sockets)
+                if (
+                    process.pid != os.getpid()
+                    and any(str(own) in word for word in words for own in (self.root, self.sockets))
+                    and which(process)
                 ):
                     found.append(process)
         return found

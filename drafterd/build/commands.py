@@ -91,6 +91,7 @@ class Commands:
     Attributes:
         crew: The package managers that are called.
         variant: What the repairs have changed so far.
+        secrets: Variables of the build that the daemon gives and no release may hold.
         layer: Shows stored packages in the source, or None: its packages are its own.
     """
 
@@ -100,10 +101,11 @@ class Commands:
         self._log = log
         self._deadline = deadline
         self._mark = mark(tools.layout, order.draft, number)
-        self.scratch = tools.layout.builds(order.draft) / str(number)
+        self.scratch = tools.layout.scratch(order.draft)
         self.source = self.scratch / SOURCE
         self.crew = fetch.Crew(manager=managers.NPM, command=tools.shelf.npm, path=tools.toolchain.path)
         self.variant = Variant(recipe=order.recipe)
+        self.secrets: Mapping[str, str] = {}
         self.layer: Layer | None = None
 
     @property
@@ -163,6 +165,7 @@ class Commands:
                 "DRAFT_REPAIRS": ",".join(sorted(self.variant.flags)),
                 **{name: self.based(text) for name, text in self._order.recipe.build_environment.items()},
                 **self.variant.build_environment,
+                **self.secrets,
             }
             if self._order.recipe.kind is Kind.NEXT and not self._order.recipe.start:
                 ours |= {"NEXT_PRIVATE_STANDALONE": "1", "NEXT_PRIVATE_OUTPUT_TRACE_ROOT": str(self.source)}

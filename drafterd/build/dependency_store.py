@@ -155,8 +155,15 @@ class DependencyStore:
                 return False
         return True
 
-    def sweep(self) -> None:
-        """Drop what goes beyond the budget, and what is no entry; never one that is being used."""
+    def size(self) -> int:
+        """Bytes of all entries."""
+        with contextlib.suppress(OSError):
+            return sum(entry.size for path in self.folder.iterdir() if (entry := self._read(path.name)))
+        return 0
+
+    def sweep(self, budget: int | None = None) -> None:
+        """Drop what goes beyond the budget, or a smaller one, and what is no entry; never one that is being used."""
+        most = self.budget if budget is None else budget
         with contextlib.suppress(OSError):
             found = {path.name: path.stat().st_mtime for path in self.folder.iterdir()}
             total = 0
@@ -164,7 +171,7 @@ class DependencyStore:
                 entry = self._read(key)
                 total += entry.size if entry else 0
                 with self._lock:
-                    if (entry is None or total > self.budget) and key not in self._used:
+                    if (entry is None or total > most) and key not in self._used:
                         _log.info("dependencies.evicted", key=key)
                         self._drop(key)
 

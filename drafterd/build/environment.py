@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from drafterd import files
 from drafterd.domain.masking import is_secret
 from drafterd.domain.model import Address
+from drafterd.domain.steering import steers
 
 _PASSED = (
     "http_proxy",
@@ -58,10 +59,9 @@ _PORTS = {
     "redis": 6379,
 }
 
-_STEERING = frozenset(
-    {"PATH", "HOME", "SHELL", "TMPDIR", "HOSTNAME", "ENV", "BASH_ENV", "CI", "NODE_ENV", "NODE_OPTIONS", "NODE_PATH"}
-)
-_STEERING_PREFIXES = ("LD_", "NPM_", "PNPM_", "YARN_", "BUN_", "COREPACK_", "DRAFTERD_", "NEXT_PRIVATE_")
+_STEERING = frozenset({"PATH", "HOME", "SHELL", "HOSTNAME", "CI", "NODE_ENV"})
+_STEERING_PREFIXES = ("NPM_", "PNPM_", "YARN_", "BUN_", "COREPACK_", "DRAFTERD_", "NEXT_PRIVATE_")
+"""What steers the tools of a build, beside what steers every tool."""
 
 # The environment beats a draft's own .npmrc: a registry that it names and that is not there would
 # cost minutes before npm gives up.
@@ -91,25 +91,38 @@ def surroundings(environment: Mapping[str, str], *, prefixes: Iterable[Path] = (
     found = {
         name: environment[name] for name in _PASSED if environment.get(name) and not _names_user(environment[name])
     }
-    home = environment.get("HOME")
-    places = [prefix / "etc" / "npmrc" for prefix in (*prefixes, Path("/"))]
-    if home:
-        places.insert(0, Path(environment.get("NPM_CONFIG_USERCONFIG", f"{home}/.npmrc")))
-    for place in places:
+    for place in _npmrcs(environment, prefixes):
         for key, value in _npmrc(place).items():
-            found.setdefault(f"npm_config_{key.replace('-', '_')}", value)
+            if not _names_user(value):
+                found.setdefault(f"npm_config_{key.replace('-', '_')}", value)
     return found
 
 
+def withheld(environment: Mapping[str, str], *, prefixes: Iterable[Path] = (Path("/usr"),)) -> tuple[str, ...]:
+    """What `surroundings` leaves out because it names a user: where it stands, never its value."""
+    named = [name for name in _PASSED if environment.get(name) and _names_user(environment[name])]
+    for place in _npmrcs(environment, prefixes):
+        named += [f"`{key}` in {place}" for key, value in _npmrc(place).items() if _names_user(value)]
+    return tuple(named)
+
+
+def _npmrcs(environment: Mapping[str, str], prefixes: Iterable[Path]) -> list[Path]:
+    """Npm's own files, the first one wins."""
+    places = [prefix / "etc" / "npmrc" for prefix in (*prefixes, Path("/"))]
+    if home := environment.get("HOME"):
+        places.insert(0, Path(environment.get("NPM_CONFIG_USERCONFIG", f"{home}/.npmrc")))
+    return places
+
+
 def _npmrc(path: Path) -> dict[str, str]:
-    """The settings of one file that say where things are; those with credentials are left out."""
+    """The settings of one file that say where things are."""
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False, allow_no_value=True)
     try:
         parser.read_string("[npm]\n" + path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, configparser.Error):
         return {}
     said = {key: (parser.get("npm", key, fallback=None) or "").strip("\"' ") for key in _NPMRC_KEYS}
-    return {key: value for key, value in said.items() if value and "${" not in value and not _names_user(value)}
+    return {key: value for key, value in said.items() if value and "${" not in value}
 
 
 def _names_user(value: str) -> bool:
@@ -151,7 +164,10 @@ def drafts_own(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name.upper() not in _STEERING and not name.upper().startswith(_STEERING_PREFIXES) and "\0" not in value
+        if not steers(name)
+        and name.upper() not in _STEERING
+        and not name.upper().startswith(_STEERING_PREFIXES)
+        and "\0" not in value
     }
 
 
@@ -171,6 +187,15 @@ def _tokens(path: Path) -> Iterator[str]:
     except OSError:
         return
     yield from (next(filter(None, match.groups())).strip() for match in _TOKEN.finditer(text))
+
+
+def registry(around: Mapping[str, str]) -> str:
+    """The registry's URL.
+
+    Args:
+        around: What `surroundings` found.
+    """
+    return {**_NPM, **around}["npm_config_registry"]
 
 
 def registry_places(around: Mapping[str, str]) -> tuple[Address, ...]:

@@ -63,7 +63,7 @@ class Job:
 
     async def clean(self) -> None:
         """Delete what the build does not need any more."""
-        await in_thread(release.remove, self._tools.layout.builds(self.build.draft) / str(self.build.number))
+        await in_thread(release.remove, self._tools.layout.scratch(self.build.draft))
         await in_thread(self._tools.store.sweep)
 
     async def _perform(self, began: float) -> None:
@@ -106,7 +106,7 @@ class Job:
 
     async def _told(self, error: BuildFailed, log: BuildLog) -> BuildFailed:
         """The same failure with the last lines of the log, if it has none, and the lines of the source it names."""
-        scratch = self._tools.layout.builds(self.build.draft) / str(self.build.number)
+        scratch = self._tools.layout.scratch(self.build.draft)
         shown = await in_thread(excerpt.around, scratch / SOURCE, error.problem.where, log.mask)
         problem = replace(error.problem, tail=error.problem.tail or log.recent, excerpt=shown)
         return BuildFailed(problem, timed_out=error.timed_out)

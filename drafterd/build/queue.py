@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from drafterd import process
-from drafterd.build import commands, failure
+from drafterd.build import commands, eviction, failure
 from drafterd.build import release as disk
 from drafterd.build.commands import Prepare, Tools
 from drafterd.build.dependency_store import DependencyStore
@@ -34,9 +34,9 @@ from drafterd.layout import Layout
 from drafterd.toolchain import Toolchain
 
 _SHUTDOWN_GRACE = 5.0
+"""Seconds from the daemon's end until builds are killed: it must be gone within ten."""
 _LOOK_EVERY = 2.0
 """Seconds after which what waits for memory is looked at again."""
-"""Seconds from the daemon's end until builds are killed: it must be gone within ten."""
 
 _SUPERSEDED_MAX = 5
 """So many builds of one key in a row that found another source: no more at once."""
@@ -95,7 +95,7 @@ class BuildQueue:
             shelf=Shelf(layout.managers, (str(toolchain.node), str(toolchain.npm))),
             store=DependencyStore(
                 folder=layout.dependencies,
-                budget=settings.dependencies_max,
+                budget=settings.disk_budget,
                 # Where builds have our own rights, they could change the store itself anyway.
                 linked=sandbox.name == "plain",
                 clock=clock,
@@ -224,6 +224,11 @@ class BuildQueue:
         self._builds.pop(draft, None)
         self._forget(draft)
 
+    async def evict(self) -> int:
+        """Delete of what can be made again what goes beyond the budget; returns the bytes that were freed."""
+        building, most = frozenset(self._active), self._settings.disk_budget
+        return await in_thread(lambda: eviction.evict(self._layout, self._tools.store, budget=most, building=building))
+
     # The work
 
     async def run(self) -> None:
@@ -247,7 +252,7 @@ class BuildQueue:
         """End what an earlier daemon left running, and take over what it left waiting."""
         for build in self._ledger.active_builds():
             if build.status is BuildStatus.RUNNING:
-                leader = commands.recorded(self._layout.builds(build.draft) / str(build.number))
+                leader = commands.recorded(self._layout.scratch(build.draft))
                 killed = process.end_group(leader) if leader else False
                 _log.info("build.interrupted", draft=build.draft, build=build.number, killed=killed)
                 self._save(replace(build, status=BuildStatus.INTERRUPTED, finished=self._clock()))

@@ -21,6 +21,9 @@ from drafterd.layout import Layout
 
 MANIFEST = "release.json"
 APP = "app"
+FILES = "files"
+"""A link to `app` in releases without a server, and in no other: through it a proxy serves them, so that it can
+never show a server's code, however late it learns that a draft has one by now."""
 TOOLS = frozenset({"node", "npm", "npx"})
 """First words of a command that mean the toolchain's program."""
 
@@ -34,7 +37,9 @@ _log = structlog.get_logger(__name__)
 
 
 def write_manifest(folder: Path, release: Release) -> None:
-    """Write `release.json` into a folder that is not published yet."""
+    """Write `release.json` into a folder that is not published yet, and mark one of files alone."""
+    if release.static:
+        files.replace_link(folder / FILES, APP)
     facts = {
         "version": _VERSION,
         "id": release.id,
@@ -144,6 +149,8 @@ def discard(layout: Layout, draft: DraftId) -> None:
     layout.current(draft).unlink(missing_ok=True)
     for folder in (layout.releases(draft), layout.builds(draft), layout.next_cache(draft)):
         files.remove_tree(folder)
+    for file in (layout.assets(draft), layout.action_key(draft)):
+        file.unlink(missing_ok=True)
     logs = layout.build_log(draft, 0).parent
     for name in _names(logs):
         if name.startswith("build-"):

@@ -19,7 +19,7 @@ class BuildSettings:
         keep_builds: How many builds of a draft are remembered, with their logs.
         output_max: Output that is kept of one build.
         next_cache_max: A larger `.next/cache` is not kept.
-        dependencies_max: What the kept dependencies may take on the disk, together.
+        disk_budget: What kept dependencies, downloads and `.next/cache` may take on the disk, together.
         dependencies_age: How long dependencies without a lock file are taken from an earlier build.
         retry_after: When a build that failed by the machine's fault is tried again.
         limits: For all processes of a build together; files and open files: for each of them.
@@ -37,7 +37,7 @@ class BuildSettings:
     keep_builds: int = 20
     output_max: int = 20_000_000
     next_cache_max: int = 500_000_000
-    dependencies_max: int = 20 << 30
+    disk_budget: int = 20 << 30
     dependencies_age: float = 86_400.0
     retry_after: float = 60.0
     disk_max: int | None = None

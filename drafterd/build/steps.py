@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drafterd import tree
-from drafterd.build import environment, failure, fetch, locks, managers, nextcache, release
+from drafterd.build import action_key, environment, failure, fetch, locks, managers, nextcache, release
 from drafterd.build.commands import BUILD, INSTALL, MANAGERS, Commands, Tools
 from drafterd.build.foreign import NODE_MODULES, inside, is_plain
 from drafterd.build.log import BuildLog
@@ -116,6 +116,8 @@ class Steps:
         ):
             self._mending.cached = True
             self._log.note("with .next/cache of the last good build")
+        self._commands.secrets = await in_thread(action_key.for_build, self._tools.layout, self._order)
+        self._log.hide(self._commands.secrets)
         await self._equip(BUILD)
         while True:
             await self._before_build()
@@ -187,7 +189,7 @@ class Steps:
             path=str(place),
             argv=packed.argv,
             cwd=packed.cwd,
-            environment={**running, **packed.environment},
+            environment={**running, **packed.environment, **action_key.mark(self._commands.secrets)},
             base_path=packed.base_path,
             strip=order.strip,
             fallback=packed.fallback,

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from drafterd.cli import act, build, check, config, fix, look, output, up
+from drafterd.cli import act, build, check, config, fix, look, output, protect, publish, up
 from drafterd.cli.failures import Code, code_of
+from drafterd.cli.install import install, uninstall
 from drafterd.cli.logs import logs
+from drafterd.cli.rollback import rollback
 from drafterd.domain.errors import DrafterdError
 
 
@@ -63,9 +65,10 @@ _PANELS = (
     ("Start", (up.up, up.run)),
     ("Look", (look.ls, look.show, logs, look.routes, look.queue, look.fixes)),
     ("Build", (build.build, build.wait, build.cancel)),
-    ("Act", (act.start, act.stop, act.restart, act.rm)),
-    ("Without a daemon", (fix.fix, fix.explain)),
-    ("Installation", (check.doctor, check.health, check.version)),
+    ("Act", (act.start, act.stop, act.restart, rollback, act.rm)),
+    ("Who may visit", (protect.protect, protect.share)),
+    ("Without a daemon", (fix.fix, fix.explain, publish.publish)),
+    ("Installation", (check.doctor, check.health, check.version, install, uninstall)),
 )
 
 for _panel, _commands in _PANELS:

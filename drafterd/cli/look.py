@@ -150,9 +150,9 @@ def show(client: Client, draft: Draft, as_json: Json = False) -> None:
 def _facts(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "address", draft["url"]
     yield from (("", f"{url} (redirects)") for url in draft["urls"][1:])
-    if draft["serving"]:
-        others = [release for release in draft["releases"] if release != draft["serving"]]
-        yield "serves", draft["serving"] + (f" (kept: {', '.join(others)})" if others else "")
+    if draft["protected"]:
+        yield "access", "protected: only with its password or a link"
+    yield from _release_facts(draft)
     if draft["work"] not in {"none", draft["state"]}:
         yield "work", draft["work"]
     if build := draft["build"]:
@@ -171,6 +171,21 @@ def _facts(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "port", str(draft["port"])
     if draft["source"]["digest"]:
         yield "source", draft["source"]["digest"]
+
+
+def _release_facts(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if draft["serving"]:
+        others = [_kept(each) for each in draft["kept"] if each["id"] != draft["serving"]]
+        yield "serves", draft["serving"] + (f" (kept: {', '.join(others)})" if others else "")
+    if draft["pinned"]:
+        yield "pinned", f"{draft['pinned']}, until the source changes or drafterd rollback {draft['id']} --unpin"
+    if draft["expires_at"]:
+        yield "expires", draft["expires_at"]
+
+
+def _kept(release: Mapping[str, Any]) -> str:
+    """A release that could be gone back to, or why not."""
+    return f"{release['id']}, bad" if release["state"] == "bad" else str(release["id"])
 
 
 def _served_repairs(draft: Mapping[str, Any], newest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

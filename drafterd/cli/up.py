@@ -32,6 +32,7 @@ Listen = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Where visitors come in. [default: 127.0.0.1:8080]")
 ]
 Api = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="API and dashboard. [default: 127.0.0.1:8740]")]
+Proxy = Annotated[str | None, typer.Option(metavar="KIND", help="traefik or nginx. [default: traefik]")]
 Sample = Annotated[bool, typer.Option("--sample", help="Put the sample draft `hello` into the drafts folder.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print the daemon's log as well.")]
 
@@ -42,12 +43,13 @@ def up(
     state: State = None,
     listen: Listen = None,
     api: Api = None,
+    proxy: Proxy = None,
     config: ConfigFile = None,
     sample: Sample = False,
     verbose: Verbose = False,
 ) -> None:
-    """Bring up everything in the foreground: supervisord, Traefik, the daemon. Ctrl-C stops all."""
-    options = {"drafts": drafts, "state": state, "proxy.listen": listen, "api.listen": api}
+    """Bring up everything in the foreground: supervisord, the proxy, the daemon. Ctrl-C stops all."""
+    options = {"drafts": drafts, "state": state, "proxy.listen": listen, "api.listen": api, "proxy.kind": proxy}
     given: Mapping[str, object] = {key: value for key, value in options.items() if value is not None}
     settings = loaded(config, given)
     _preflight(settings)

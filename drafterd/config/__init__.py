@@ -5,6 +5,7 @@ complete: nobody else checks, defaults or converts.
 """
 
 from drafterd.config.credentials import keep_secret, operator_values
-from drafterd.config.model import DEFAULT_ENV, Config, DraftConfig
+from drafterd.config.draft import DraftConfig
+from drafterd.config.model import DEFAULT_ENV, Config
 
 __all__ = ["DEFAULT_ENV", "Config", "DraftConfig", "keep_secret", "operator_values"]

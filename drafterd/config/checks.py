@@ -75,7 +75,7 @@ def _key(where: Location) -> str:
 
 
 def _found(where: Location, value: object) -> str:
-    if "env" in where:  # it may be a secret
+    if "env" in where or "password_hash" in where:  # it may be a secret
         return f"{type(value).__name__} {MASK}" if value is not None else "nothing"
     if value is None:
         return "nothing"
@@ -116,7 +116,7 @@ def across(config: "Config", merged: Merged) -> None:
     """The rules that look at more than one key. Raises `ConfigError`."""
     wrong = [
         f"{merged.source(tuple(key.split('.')))}: {key}: {text}"
-        for rule in (_pool, _listeners, _folders, _sockets, _draft_names)
+        for rule in (_pool, _listeners, _folders, _sockets, _draft_names, _tls)
         for key, text in rule(config)
     ]
     if wrong:
@@ -165,9 +165,25 @@ def _sockets(config: "Config") -> _Findings:
             yield key, f"{text}; set `sockets` to a shorter folder"
 
 
+def _tls(config: "Config") -> _Findings:
+    tls = config.proxy.tls
+    if (tls.certificate is None) != (tls.key is None):
+        yield "proxy.tls", "found one of certificate and key, both or none are allowed"
+    if tls.certificate and tls.acme_email:
+        yield "proxy.tls", "found a certificate and acme_email, one of them is allowed"
+    if tls.acme_email and config.proxy.kind != "traefik":
+        yield "proxy.tls.acme_email", "found it with nginx, Traefik alone gets certificates by itself"
+    if tls.plain and not tls.wanted:
+        yield "proxy.tls.plain", "found it without https, a certificate or acme_email beside it is allowed"
+    if tls.wanted and not config.public_url.startswith("https://"):
+        yield "proxy.tls", f"found it beside public_url {config.public_url}, one that begins with https:// is allowed"
+
+
 def _draft_names(config: "Config") -> _Findings:
-    for draft in config.drafts_config:
+    for draft, own in config.drafts_config.items():
         try:
             parse_draft_id(draft)
         except BadName as error:
             yield "drafts_config", error.summary
+        if own.access is not None and own.access.password_file and own.access.password_hash:
+            yield f"drafts_config.{draft}.access", "found both password_file and password_hash, one of them is allowed"

@@ -14,6 +14,7 @@ from dotenv.parser import parse_stream
 
 from drafterd.config.values import is_variable
 from drafterd.domain.errors import ConfigError
+from drafterd.domain.protection import PASSWORD_MAX, PASSWORD_MIN
 from drafterd.files import NotRegular, read_regular, write_atomic
 
 OPERATOR = ("NEXTAUTH_SECRET", "DATABASE_URL", "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GROQ_API_KEY")
@@ -45,6 +46,14 @@ def operator_values(file: Path | None, *, environ: Mapping[str, str], nextauth: 
         found |= _from_folder(Path(folder))
     if file is not None:
         found |= _from_dotenv(file)
+    return found
+
+
+def password(file: Path) -> str:
+    """The password of a draft: the first line of a file that only its owner may read. Raises `ConfigError`."""
+    found = _read(file).partition("\n")[0].rstrip("\r")
+    if not PASSWORD_MIN <= len(found) <= PASSWORD_MAX:
+        raise ConfigError(f"{file}: its first line has to be a password of {PASSWORD_MIN} to {PASSWORD_MAX} characters")
     return found
 
 
@@ -104,7 +113,7 @@ def _read(path: Path, *, private: bool = True) -> str:
             )
         return read_regular(path.resolve(), limit=_LIMIT).decode()
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file", hint="set `credentials` to the right path") from None
+        raise ConfigError(f"{path}: there is no such file", hint="mend the path in the configuration") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     except (NotRegular, OSError) as error:

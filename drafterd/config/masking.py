@@ -18,9 +18,15 @@ def mask_config(shown: Mapping[str, Any]) -> dict[str, Any]:
     """A dumped configuration with the values of its `env` maps masked."""
     masked = {**shown, "env": _masked_env(shown["env"])}
     masked["drafts_config"] = {
-        draft: {**special, "env": _masked_env(special["env"])} for draft, special in shown["drafts_config"].items()
+        draft: {**special, "env": _masked_env(special["env"]), "access": _masked_access(special["access"])}
+        for draft, special in shown["drafts_config"].items()
     }
     return masked
+
+
+def _masked_access(access: Mapping[str, str | None] | None) -> Mapping[str, str | None] | None:
+    hashed = access and access["password_hash"]
+    return {**access, "password_hash": MASK} if access and hashed else access
 
 
 def _masked_env(env: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
+from pydantic import Field, StrictBool, field_validator
 
 from drafterd.config import checks, credentials, masking, sources, values
+from drafterd.config.draft import DraftConfig, DraftDefaults
+from drafterd.config.proxy import ProxyConfig
+from drafterd.config.section import Section
 from drafterd.domain.model import Address, AddressKind
 from drafterd.layout import Layout
 
@@ -36,13 +39,7 @@ def _default_env() -> dict[str, str | None]:
     return {**DEFAULT_ENV}
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False, validate_default=False
-    )
-
-
-class PortsConfig(_Section):
+class PortsConfig(Section):
     """The pool of home ports."""
 
     first: values.Port = 3001
@@ -51,7 +48,7 @@ class PortsConfig(_Section):
     """Last home port of drafts."""
 
 
-class ApiConfig(_Section):
+class ApiConfig(Section):
     """The daemon's own HTTP: API and dashboard; never behind the proxy."""
 
     listen: values.LoopbackListen = Address("127.0.0.1", 8740)
@@ -62,27 +59,14 @@ class ApiConfig(_Section):
     """The file with the token, made at first start, 0600; default `<state>/token`."""
 
 
-class EdgeConfig(_Section):
+class EdgeConfig(Section):
     """What the proxy asks for everything that no draft answers."""
 
     listen: values.LoopbackListen = Address("127.0.0.1", 8741)
     """Where the waiting and failed pages, redirects and static drafts are answered."""
 
 
-class ProxyConfig(_Section):
-    """The reverse proxy before the drafts."""
-
-    kind: Literal["traefik"] = "traefik"
-    """Which proxy."""
-    managed: StrictBool | None = None
-    """Whether drafterd starts it (under supervisord); default true in `up`, false in `run`."""
-    listen: values.Listen = Address("127.0.0.1", 8080)
-    """Where visitors come in."""
-    dashboard: values.LoopbackListen = Address("127.0.0.1", 8742)
-    """Where the proxy's own dashboard and API listen."""
-
-
-class RuntimeConfig(_Section):
+class RuntimeConfig(Section):
     """What runs the drafts."""
 
     kind: Literal["supervisord"] = "supervisord"
@@ -93,7 +77,7 @@ class RuntimeConfig(_Section):
     """Its unix socket; default `<sockets>/supervisor.sock`."""
 
 
-class BuildConfig(_Section):
+class BuildConfig(Section):
     """How drafts are built."""
 
     slots: values.Slots = None
@@ -118,14 +102,14 @@ class BuildConfig(_Section):
     """
 
 
-class DepsConfig(_Section):
+class DepsConfig(Section):
     """The dependencies that drafts share."""
 
     max_age: values.Duration = 86_400.0
     """How long those that no lock file names are taken from an earlier build before they are resolved anew."""
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """How drafts are run."""
 
     start_timeout: values.PositiveDuration = 60.0
@@ -136,9 +120,16 @@ class RunConfig(_Section):
     """What the folder that a draft runs from may hold, with what it writes there."""
     sandbox: values.SandboxWord = "auto"
     """How running drafts are confined; `auto` is the strongest that works here."""
+    network: Literal["shared", "fenced", "auto"] = "shared"
+    """What running drafts reach: all that this machine does, or the internet alone.
+
+    `fenced` needs a daemon that is root, and nft; `auto` is that where it can be had, and the status says which.
+    """
+    allow: tuple[values.Place, ...] | None = None
+    """What fenced drafts reach wherever it lies, as host:port; default the host and port of your DATABASE_URL."""
 
 
-class KeepConfig(_Section):
+class KeepConfig(Section):
     """What is kept, and for how long."""
 
     releases: values.Count = 3
@@ -146,44 +137,36 @@ class KeepConfig(_Section):
     builds: values.Count = 20
     """Builds in a draft's history, with their logs."""
     disk_budget: values.Size = 20 << 30
-    """What the kept dependencies of drafts may take on the disk together; what was used longest ago goes first."""
+    """What can be made again may take on the disk together: kept dependencies, downloads, `.next/cache`.
+
+    Downloads go first, then what was used longest ago.
+    """
     removed: values.Duration = 3600.0
     """How long the releases of a vanished draft are kept, in case it comes back."""
 
 
-class FixConfig(_Section):
+class FixConfig(Section):
     """The fixes."""
 
     write_back: StrictBool = True
     """Whether fixes are written into the draft's folder; false: only into the build."""
 
 
-class SecretsConfig(_Section):
+class SecretsConfig(Section):
     """Secrets that drafterd makes."""
 
     nextauth: Literal["shared"] = "shared"
     """NEXTAUTH_SECRET: one for all drafts."""
 
 
-class PagesConfig(_Section):
+class PagesConfig(Section):
     """The pages that answer while a draft is not ready."""
 
     details: Literal["local", "all", "off"] = "local"
     """Who sees the tail of the log: visitors from the loopback, all, nobody."""
 
 
-class DraftConfig(_Section):
-    """What differs for one draft."""
-
-    address: AddressKind | None = None
-    """Its primary address; default: as for all."""
-    memory_max: values.Size | None = None
-    """What its running processes may take; default: `run.memory_max`."""
-    env: dict[values.VariableName, values.Template] = Field(default_factory=dict)
-    """Variables beside or instead of those for all; null takes one out."""
-
-
-class Config(_Section):
+class Config(Section):
     """The whole configuration, valid and complete."""
 
     drafts: values.FilePath = Path(".drafts")
@@ -218,8 +201,11 @@ class Config(_Section):
 
     Values may hold {{ port }}, {{ id }}, {{ url }} and {{ path }}.
     """
+    noindex: StrictBool = True
+    """Whether search engines are told to keep away from drafts (`X-Robots-Tag: noindex`)."""
     drafts_config: dict[str, DraftConfig] = Field(default_factory=dict)
     """By draft: what differs for it."""
+    draft: DraftDefaults = DraftDefaults()
     ports: PortsConfig = PortsConfig()
     api: ApiConfig = ApiConfig()
     edge: EdgeConfig = EdgeConfig()
@@ -266,11 +252,13 @@ class Config(_Section):
 
     def listeners(self) -> Mapping[str, Address]:
         """Every address that drafterd and its proxy listen on, by key."""
+        plain = {"proxy.tls.plain": self.proxy.tls.plain} if self.proxy.tls.plain else {}
         return {
             "api.listen": self.api.listen,
             "edge.listen": self.edge.listen,
             "proxy.listen": self.proxy.listen,
             "proxy.dashboard": self.proxy.dashboard,
+            **plain,
         }
 
     def layout(self) -> Layout:
@@ -281,6 +269,7 @@ class Config(_Section):
             state=state,
             run=_absolute(self.sockets) if self.sockets else _socket_folder(state),
             logs=_absolute(self.logs) if self.logs else state / "log",
+            supervisor=_absolute(self.runtime.socket) if self.runtime.socket else None,
         )
 
     @property
@@ -291,7 +280,7 @@ class Config(_Section):
     @property
     def supervisor_socket(self) -> Path:
         """Supervisord's unix socket, absolute."""
-        return _absolute(self.runtime.socket) if self.runtime.socket else self.layout().supervisor_socket
+        return self.layout().supervisor_socket
 
     @property
     def token_file(self) -> Path:
@@ -316,6 +305,22 @@ class Config(_Section):
         shown["api"] |= {"socket": str(self.api_socket), "token_file": str(self.token_file)}
         shown["runtime"]["socket"] = str(self.supervisor_socket)
         return masking.mask_config(shown)
+
+    def unlisted(self, draft: str) -> bool:
+        """Whether the configuration has search engines told to keep away from a draft."""
+        own = self.drafts_config.get(draft)
+        return self.noindex if own is None or own.noindex is None else own.noindex
+
+    def protected(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """What the configuration protects, by draft: hashes ("": links only), and passwords from files.
+
+        Raises:
+            ConfigError: A file with a password cannot be read, or others may read it.
+        """
+        given = {name: draft.access for name, draft in self.drafts_config.items() if draft.access is not None}
+        files = {name: access.password_file for name, access in given.items() if access.password_file is not None}
+        hashes = {name: access.password_hash or "" for name, access in given.items() if name not in files}
+        return hashes, {name: credentials.password(_absolute(file)) for name, file in files.items()}
 
     def variables(self, environ: Mapping[str, str] = os.environ) -> tuple[Mapping[str, str], tuple[str, ...]]:
         """What every draft gets, and which of the operator's values are absent.

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from drafterd.domain.model import Address
+from drafterd.domain.protection import is_hash
 
 MAX_PORT = 65535
 TEMPLATE_NAMES = ("port", "id", "url", "path")
@@ -177,6 +178,12 @@ def _template_or_nothing(found: object) -> str | None:
     return None if found is None else _template(found)
 
 
+def _password_hash(found: object) -> str:
+    if isinstance(found, str) and is_hash(found):
+        return found
+    raise _refuse("a hash that `drafterd config hash` has printed")
+
+
 def _variable(found: object) -> str:
     if found in OWNED:
         raise _refuse("any name but PORT, NEXTAUTH_URL and AUTH_URL, which drafterd sets for each draft,")
@@ -231,5 +238,6 @@ Slots = Annotated[
 ]
 Template = Annotated[str | None, BeforeValidator(_template_or_nothing), WithJsonSchema({"type": ["string", "null"]})]
 """A value of `env`; None takes the variable out."""
+PasswordHash = Annotated[str, BeforeValidator(_password_hash), WithJsonSchema({**_TEXT, "pattern": r"^scrypt\$"})]
 VariableName = Annotated[str, BeforeValidator(_variable), WithJsonSchema(_TEXT)]
-SandboxWord = Literal["auto", "bubblewrap", "plain"]
+SandboxWord = Literal["auto", "bubblewrap", "users", "plain"]

@@ -1,13 +1,15 @@
 """Wires one daemon up. Each part is made when it is first asked for, and once."""
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
 from drafterd import __version__
 from drafterd.build import reading
+from drafterd.build.outfit import Outfit
 from drafterd.build.queue import BuildQueue
 from drafterd.config import Config
-from drafterd.daemon import settings
+from drafterd.daemon import fencing, proxies, settings
 from drafterd.domain.errors import BadName
 from drafterd.domain.interfaces import Sandbox
 from drafterd.domain.model import BuildOrder
@@ -17,29 +19,40 @@ from drafterd.fix.drafts import FolderFixes
 from drafterd.leases import PortLeases
 from drafterd.ledger import SqliteLedger
 from drafterd.metrics import Metrics
+from drafterd.protections import Protections
+from drafterd.reconcile import figures
 from drafterd.reconcile.control import Control
+from drafterd.reconcile.gate import Gate
 from drafterd.reconcile.logs import Logs
 from drafterd.reconcile.loop import Loop
 from drafterd.reconcile.observe import Observer
 from drafterd.reconcile.perform import Performer
 from drafterd.reconcile.publish import Publisher
 from drafterd.reconcile.queue import WorkQueue
-from drafterd.route.traefik import TraefikProxy
+from drafterd.route.file_proxy import FileProxy
 from drafterd.run.supervisord import SupervisordRuntime
 from drafterd.run.usage import usage
-from drafterd.sandbox import choose
+from drafterd.sandbox import SHARED, choose
+from drafterd.sandbox.firewall import Firewall
+from drafterd.sandbox.groups import Groups, groups_of
 from drafterd.toolchain import Toolchain
 from drafterd.watch.watcher import FolderWatcher
 
 
 class House:
-    """Everything of one daemon; nothing runs yet."""
+    """Everything of one daemon; nothing runs yet.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        managed: Whether the proxy is ours to run, where the configuration does not say.
+    """
+
+    def __init__(self, config: Config, *, managed: bool = True) -> None:
         self.config = config
+        chosen = config.proxy.managed
+        self.runs_proxy = managed if chosen is None else chosen
         self.layout = config.layout()
         self.queue = WorkQueue()
-        self.metrics = Metrics()
+        self.metrics = Metrics(__version__)
         self.restarting: set[InstanceId] = set()
         self.alone: set[InstanceId] = set()
         self.addressing = settings.addressing_of(config)
@@ -70,15 +83,33 @@ class House:
         )
 
     @cached_property
+    def groups(self) -> Groups | None:
+        """Control groups for builds and servers, where they can be had."""
+        return groups_of(self.layout.state)
+
+    @cached_property
     def sandbox(self) -> Sandbox:
         """The walls around running drafts."""
-        return choose(self.config.run.sandbox, settings.places(self.layout, self.toolchain))
+        return self._sandbox(network=self._fencing[1])
+
+    def _sandbox(self, network: str = SHARED) -> Sandbox:
+        places = settings.places(self.layout, self.toolchain)
+        return choose(self.config.run.sandbox, places, groups=self.groups, network=network)
+
+    @cached_property
+    def _fencing(self) -> tuple[Firewall | None, str]:
+        return fencing.firewall(self.config, self._sandbox())
+
+    @property
+    def firewall(self) -> Firewall | None:
+        """What keeps running drafts from each other, if that is wanted."""
+        return self._fencing[0]
 
     @cached_property
     def build_sandbox(self) -> Sandbox:
         """The walls around builds."""
         places = settings.places(self.layout, self.toolchain)
-        return choose(self.config.build.sandbox, places, settings.build_network(self.config))
+        return choose(self.config.build.sandbox, places, settings.build_network(self.config), groups=self.groups)
 
     @cached_property
     def watcher(self) -> FolderWatcher:
@@ -111,29 +142,46 @@ class House:
         )
 
     @cached_property
+    def outfit(self) -> Outfit:
+        """What releases need beside what their builds left."""
+        return Outfit(self.layout)
+
+    @cached_property
     def runtime(self) -> SupervisordRuntime:
         """The running drafts."""
         return SupervisordRuntime(
             layout=self.layout,
-            wrap=self.sandbox.wrap,
+            wrap=fencing.admitting(self.sandbox.wrap, self.firewall),
             start_timeout=self.config.run.start_timeout,
             on_change=self._look_at_instance,
             reserved=lambda draft: self.leases.others(draft) | settings.own_ports(self.config),
         )
 
     @cached_property
-    def proxy(self) -> TraefikProxy:
+    def proxy(self) -> FileProxy:
         """What visitors meet."""
-        return TraefikProxy(
-            routes_file=self.layout.traefik_routes,
-            settings=settings.route_settings(self.config, self.layout),
-            api=f"http://{self.config.proxy.dashboard}",
-        )
+        return proxies.adapter(self.config, self.layout, ours=self.runs_proxy)
 
     @cached_property
     def publisher(self) -> Publisher:
         """The routes of all drafts, on their way to the proxy."""
         return Publisher(self.proxy, on_change=self._look, on_published=self.metrics.publish_seconds.observe)
+
+    @cached_property
+    def protections(self) -> Protections:
+        """Which drafts only some may visit."""
+        hashes, passwords = self.config.protected()
+        return Protections(self.layout.protections, configured=hashes, passwords=passwords)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Lets visitors into protected drafts."""
+        return Gate(
+            self.protections,
+            addressing=self.addressing,
+            reached=self.publisher.reached,
+            on_change=self._look,
+        )
 
     @cached_property
     def observer(self) -> Observer:
@@ -150,6 +198,8 @@ class House:
             home_port=self.leases.home,
             restarting=self.restarting,
             alone=self.alone,
+            protected=self.gate.is_protected,
+            noindex=lambda draft: self.config.unlisted(draft) or self.gate.is_protected(draft),
         )
 
     @cached_property
@@ -169,6 +219,7 @@ class House:
             limits=lambda draft: settings.run_limits(self.config, draft),
             restarting=self.restarting,
             alone=self.alone,
+            ready=self.outfit.ready,
         )
 
     @cached_property
@@ -216,6 +267,10 @@ class House:
             sandbox=settings.shown_sandbox(self.sandbox, self.build_sandbox),
         )
 
+    async def instances(self) -> Collection[InstanceId]:
+        """The instances that run, or may be started."""
+        return (await self.runtime.observe()).keys()
+
     # What one part tells another
 
     def _look(self, draft: DraftId) -> None:
@@ -234,7 +289,8 @@ class House:
             checks=checks,
         )
 
-    def _viewed(self, _before: View | None, view: View) -> None:
+    def _viewed(self, before: View | None, view: View) -> None:
+        figures.count_builds(self.metrics, before, view)
         self.control.changed(view.draft)
 
     def _first_pass(self) -> None:

@@ -9,28 +9,23 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
-import sdnotify
 import structlog
 
 from drafterd import __version__
 from drafterd.config import Config, keep_secret
-from drafterd.daemon import settings
+from drafterd.daemon import proxies
 from drafterd.daemon.house import House
+from drafterd.daemon.listeners import listen
+from drafterd.daemon.notices import Notices
+from drafterd.daemon.retention import keep_tidy
 from drafterd.domain.errors import Busy, ConfigError
 from drafterd.files import swept
 from drafterd.layout import Layout
 from drafterd.reconcile.control import Control
-from drafterd.reconcile.loop import Loop
-from drafterd.route.managed import command, write_static
 from drafterd.run.managed import ManagedSupervisord
 from drafterd.toolchain import which
-from drafterd.web.access import Access
-from drafterd.web.api import api_app
-from drafterd.web.edge import edge_app
-from drafterd.web.listen import Listener
 
 HEALTH_EVERY = 10.0
-WATCHDOG_EVERY = 5.0
 AWAKE_MAX = 250
 """More descriptors than so many drafts need would slow every start down: supervisord closes them one by one."""
 
@@ -58,11 +53,15 @@ async def serve(config: Config, *, managed: bool, started: Started | None = None
         sweep_folders(layout)
         async with AsyncExitStack() as stack:
             keep_secret(config.nextauth_file)
-            house = House(config)
+            house = House(config, managed=managed)
             stack.callback(house.close)
+            if house.groups:
+                await asyncio.to_thread(house.groups.sweep)
+                stack.callback(house.groups.close)
             stack.push_async_callback(house.proxy.close)
             house.proxy.prepare()
-            url = await _listen(house, stack)
+            await _fence(house)
+            url = await listen(house, stack)
             supervisor = await _ensure_supervisor(house, stack, managed=managed)
             await house.publisher.adopt()
             await _run(house, supervisor, started, url, stop)
@@ -124,33 +123,24 @@ def single_instance(layout: Layout) -> Iterator[None]:
         os.close(descriptor)
 
 
-async def _listen(house: House, stack: AsyncExitStack) -> str:
-    """Open the API and the edge; the dashboard's address with a one-time code.
+async def _fence(house: House) -> None:
+    """Make the sandboxes ready, and put the firewall there before anything runs, also for what still runs.
 
     Raises:
-        ConfigError: A port is taken.
+        ConfigError: It, or a sandbox, is asked for and cannot be had.
+        RuntimeUnavailable: Its rules cannot be set.
     """
-    config = house.config
-    access = Access(config.token_file, settings.allowed_hosts(config))
-    api = api_app(control=house.control, access=access, version=__version__)
-    edge = edge_app(control=house.control, settings=settings.edge_settings(config, token_ok=access.accepts))
-    await _open(stack, "api.listen", Listener(api, host=config.api.listen.host, port=config.api.listen.port))
-    await _open(
-        stack,
-        "api.socket",
-        Listener(api_app(control=house.control, access=access, version=__version__), unix_socket=config.api_socket),
-    )
-    await _open(stack, "edge.listen", Listener(edge, host=config.edge.listen.host, port=config.edge.listen.port))
-    return f"http://{config.api.listen}/?code={access.new_code()}"
-
-
-async def _open(stack: AsyncExitStack, key: str, listener: Listener) -> None:
-    try:
-        await stack.enter_async_context(listener)
-    except OSError as error:
-        raise ConfigError(
-            f"{key}: cannot listen there: {error.strerror}", hint="stop what listens there, or choose another address"
-        ) from error
+    for sandbox in (
+        await asyncio.to_thread(lambda: house.sandbox),
+        await asyncio.to_thread(lambda: house.build_sandbox),
+    ):
+        try:
+            await asyncio.to_thread(sandbox.prepare)
+        except OSError as error:
+            raise ConfigError(f"the sandbox {sandbox.name} cannot be made ready: {error}") from error
+    if house.firewall:
+        await house.firewall.look_up()
+        await asyncio.to_thread(house.firewall.put)
 
 
 async def _ensure_supervisor(house: House, stack: AsyncExitStack, *, managed: bool) -> ManagedSupervisord | None:
@@ -158,17 +148,13 @@ async def _ensure_supervisor(house: House, stack: AsyncExitStack, *, managed: bo
     config, layout = house.config, house.layout
     if not (managed if config.runtime.managed is None else config.runtime.managed):
         return None
-    programs = {}
-    if managed if config.proxy.managed is None else config.proxy.managed:
-        static = layout.state / "routes" / "traefik.yml"
-        write_static(
-            static, listen=config.proxy.listen, dashboard=config.proxy.dashboard, routes_file=layout.traefik_routes
-        )
-        programs["traefik"] = command(which("traefik"), static)
+    programs = proxies.programs(config, layout) if house.runs_proxy else {}
     awake = config.ports.last - config.ports.first + 1
     supervisor = ManagedSupervisord(
         layout=layout, executable=which("supervisord"), programs=programs, max_awake=min(awake, AWAKE_MAX)
     )
+    if house.firewall:
+        stack.callback(house.firewall.remove)  # once nothing runs any more
     stack.push_async_callback(supervisor.stop)
     await supervisor.ensure()
     return supervisor
@@ -178,15 +164,22 @@ async def _run(
     house: House, supervisor: ManagedSupervisord | None, started: Started | None, url: str, stop: asyncio.Event
 ) -> None:
     """Run everything until `stop`; one task that ends unexpectedly ends the daemon."""
+    notices = Notices(house.loop, ready=lambda: house.control.ready)
     works: dict[str, Coroutine[Any, Any, None]] = {
         "builds": house.builds.run(),
+        "outfit": house.outfit.run(),
         "runtime": house.runtime.run(),
         "watcher": house.watcher.run(),
         "loop": house.loop.run(),
         "publisher": house.publisher.run(),
+        "retention": keep_tidy(
+            house.layout, drafts=house.watcher.known, instances=house.instances, evict=house.builds.evict
+        ),
         "health": house.control.watch_health(HEALTH_EVERY),
-        "watchdog": _feed_watchdog(house.loop),
+        "notices": notices.run(),
     }
+    if house.firewall is not None:
+        works["firewall"] = house.firewall.run()
     if supervisor is not None:
         works["supervisor"] = supervisor.watch()
     async with asyncio.TaskGroup() as tasks:
@@ -199,6 +192,7 @@ async def _run(
             tell("sandbox.chosen", of=name, sandbox=sandbox.name, isolation=sandbox.isolation)
         await stop.wait()
         _log.info("daemon.stopping")
+        notices.stopping()
         for task in running:
             task.cancel()
 
@@ -223,15 +217,3 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-
-async def _feed_watchdog(loop: Loop) -> None:
-    """Tell systemd that we live, but only while the reconcile loop turns: it does so at least every resync."""
-    notifier = sdnotify.SystemdNotifier()
-    notifier.notify("READY=1")
-    turns = -1
-    while True:
-        if loop.turns != turns:
-            notifier.notify("WATCHDOG=1")
-        turns = loop.turns
-        await asyncio.sleep(WATCHDOG_EVERY)

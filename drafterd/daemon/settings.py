@@ -18,6 +18,7 @@ from drafterd.fix.settings import FixSettings
 from drafterd.layout import Layout
 from drafterd.reconcile.observe import BuildFacts
 from drafterd.route.table import RouteSettings
+from drafterd.route.tls import Tls
 from drafterd.run.spec import preload_path
 from drafterd.sandbox.network import Reach, Wish
 from drafterd.sandbox.places import Places, tools
@@ -52,6 +53,8 @@ def rules_of(config: Config, fix_version: int) -> Rules:
         keep_releases=config.keep.releases,
         keep_removed=config.keep.removed,
         fix_version=fix_version,
+        ttl=config.draft.ttl,
+        ttls={name: draft.ttl for name, draft in config.drafts_config.items() if draft.ttl is not None},
     )
 
 
@@ -79,7 +82,7 @@ def build_settings(config: Config) -> BuildSettings:
         slots=build_slots(config.build.slots, os.cpu_count() or 1),
         timeout=config.build.timeout,
         keep_builds=config.keep.builds,
-        dependencies_max=config.keep.disk_budget,
+        disk_budget=config.keep.disk_budget,
         dependencies_age=config.deps.max_age,
         disk_max=config.build.disk_max,
         # Tools start threads for each core, and processes for each core that have them too.
@@ -150,12 +153,33 @@ def build_facts(config: Config, node_version: str, environ: Mapping[str, str] = 
 
 def route_settings(config: Config, layout: Layout) -> RouteSettings:
     """What the proxy's table is made from."""
+    public, tls = urlsplit(config.public_url), config.proxy.tls
     return RouteSettings(
         path_prefix=config.path_prefix,
         host_suffix=config.host_suffix,
         edge=config.edge.listen,
-        certificate=layout.certificate / "default.pem",
-        public_host=urlsplit(config.public_url).hostname or "localhost",
+        certificate=tls.certificate or layout.certificate / "default.pem",
+        key=tls.key,
+        public_host=public.hostname or "localhost",
+        # Something before the proxy ends the https that visitors speak.
+        scheme=public.scheme if public.scheme == "https" and not tls.wanted else "",
+    )
+
+
+def proxy_tls(config: Config, layout: Layout) -> Tls | None:
+    """How the proxy speaks https, or None: not at all."""
+    public, tls = urlsplit(config.public_url), config.proxy.tls
+    if not tls.wanted:
+        return None
+    return Tls(
+        certificate=tls.certificate,
+        key=tls.key,
+        host=public.hostname or "localhost",
+        port=public.port or 443,
+        plain=tls.plain,
+        email=tls.acme_email,
+        storage=layout.state / "routes" / "acme.json",
+        server=tls.acme_server,
     )
 
 

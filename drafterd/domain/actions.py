@@ -58,6 +58,14 @@ class Promote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """Keep which release must serve, and for which content of the source; None ends the pin."""
+
+    release: ReleaseId | None
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Send the draft's visitors to a target, or (None) to the daemon's pages."""
 
@@ -77,8 +85,13 @@ class Revive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """Have the draft removed, as if the operator had asked for it: its time to live is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Discard:
     """Delete everything that was made of a draft; its folder, if any, is not touched."""
 
 
-Action = Fix | Enqueue | Cancel | Start | Stop | Condemn | Promote | Route | Prune | Revive | Discard
+Action = Fix | Enqueue | Cancel | Start | Stop | Condemn | Promote | Pin | Route | Prune | Revive | Expire | Discard

@@ -61,6 +61,12 @@ class WrongState(DrafterdError):
     http_status = 409
 
 
+class BadRelease(WrongState):
+    """The release is known not to work: it is not gone back to."""
+
+    code = "bad-release"
+
+
 class Busy(DrafterdError):
     """Another daemon holds the state folder, or the queue is full."""
 

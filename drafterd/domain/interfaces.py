@@ -264,10 +264,30 @@ class Outcome:
         return self.code == 0 and self.exceeded is None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapped:
+    """How an instance is started inside the walls.
+
+    Attributes:
+        argv: The command line, to be started with TERM blocked if it is not the instance's own.
+        user: Who it runs as outside, a number that no other instance of ours has; None: whoever starts it.
+        groups: Control groups that it enters first: folders that are there.
+    """
+
+    argv: tuple[str, ...]
+    user: int | None = None
+    groups: tuple[str, ...] = ()
+
+
 class Sandbox(Protocol):
     """Confines a draft's processes: builds and running instances."""
 
     name: str
+
+    @property
+    def apart(self) -> bool:
+        """Whether each instance runs as a user that nobody else runs as."""
+        ...
 
     @property
     def layered(self) -> bool:
@@ -279,12 +299,16 @@ class Sandbox(Protocol):
         """How far drafts are kept apart, for people: a word, a colon, what it means."""
         ...
 
+    def prepare(self) -> None:
+        """Make ready what is needed: once at the daemon's start, before anything runs. Blocks. Raises `OSError`."""
+        ...
+
     async def run(self, step: Step, *, on_line: Callable[[bytes], None], on_start: Callable[[int], None]) -> Outcome:
         """Run a step to its end, its limit or its deadline; afterwards, and before a cancellation, nothing is left."""
         ...
 
-    def wrap(self, spec: InstanceSpec) -> Sequence[str]:
-        """The command line that runs an instance inside the walls, started with TERM blocked. Blocks for a while."""
+    def wrap(self, spec: InstanceSpec) -> Wrapped:
+        """How an instance is started. The same for the same instance. Blocks for a while."""
         ...
 
 

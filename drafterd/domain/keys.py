@@ -1,4 +1,4 @@
-"""The build key: two builds with the same key would make the same release."""
+"""What makes two sources, and two builds, equal."""
 
 import hashlib
 import json
@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from drafterd.domain.model import FixRecord
 
 
+def content_of(record: FixRecord) -> str:
+    """What a fixed source holds; a file that was only touched changes nothing."""
+    return f"{record.digest}:{record.environment_digest}"
+
+
 def build_key(
     record: FixRecord, *, base_path: str, node: str, public: Mapping[str, str], settings: Mapping[str, str]
 ) -> str | None:
     """The key of what a fixed source should become, or None if it cannot be built.
+
+    Two builds with the same key would make the same release.
 
     Args:
         base_path: The prefix it is built for.

@@ -233,7 +233,7 @@ class Intent:
 
     Attributes:
         pinned: The release that must serve, or None: the newest good one.
-        stamp: For REMOVE: the source it was said about; a changed source is a new draft.
+        stamp: What it was said about, whose change ends it: the source (REMOVE), its content (pin; "": the next).
     """
 
     goal: Goal = Goal.RUN

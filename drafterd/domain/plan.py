@@ -5,8 +5,8 @@ nothing. A kill between any two actions is harmless, because the next view shows
 """
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from drafterd.domain.actions import (
     Action,
@@ -14,7 +14,9 @@ from drafterd.domain.actions import (
     Condemn,
     Discard,
     Enqueue,
+    Expire,
     Fix,
+    Pin,
     Promote,
     Prune,
     Revive,
@@ -22,8 +24,10 @@ from drafterd.domain.actions import (
     Start,
     Stop,
 )
+from drafterd.domain.expiry import expires_at
+from drafterd.domain.keys import content_of
 from drafterd.domain.model import BuildStatus, Goal, Instance, InstanceStatus, Mend, Presence, Problem, Release
-from drafterd.domain.names import release_number
+from drafterd.domain.names import DraftId, release_number
 from drafterd.domain.routing import Target
 from drafterd.domain.view import View
 
@@ -40,6 +44,8 @@ class Rules:
         keep_releases: How many releases of a draft are kept at least.
         keep_removed: How long a vanished draft's releases are kept.
         restart_after: When a current instance that failed is tried again.
+        ttl: How long a draft lives after its last build; 0.0: for ever.
+        ttls: For single drafts.
         fix_version: A record of another set of fixes is done anew.
     """
 
@@ -48,6 +54,12 @@ class Rules:
     keep_removed: float = 3600.0
     restart_after: float = 60.0
     fix_version: int = 1
+    ttl: float = 0.0
+    ttls: Mapping[str, float] = field(default_factory=dict)
+
+    def ttl_of(self, draft: DraftId) -> float:
+        """How long a draft lives."""
+        return self.ttls.get(draft, self.ttl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +98,7 @@ def _rules_for(view: View) -> tuple[Rule, ...]:
         return (_revive,)
     if view.intent.goal is Goal.PAUSE:
         return (_cancel, _unroute, _stop_all)
-    return (_fix, _build, _prove, _serve, _route, _stop_others, _prune)
+    return (_expire, _hold, _fix, _build, _prove, _serve, _route, _stop_others, _prune)
 
 
 def removing(view: View) -> bool:
@@ -132,6 +144,16 @@ def _revive(_view: View, _now: float, _rules: Rules) -> Iterator[Action | Again]
     yield Revive()
 
 
+def _expire(view: View, now: float, rules: Rules) -> Iterator[Action | Again]:
+    end = expires_at(view, rules.ttl_of(view.draft))
+    if end is None or view.active_build or not view.source.settled:
+        return
+    if end <= now:
+        yield Expire()
+    else:
+        yield Again(end - now, "expires")
+
+
 # From the source to a release
 
 
@@ -143,6 +165,20 @@ def fresh(view: View, rules: Rules) -> bool:
 def _readable(view: View) -> bool:
     source = view.source
     return source.presence is Presence.PRESENT and not source.skip and source.problem is None
+
+
+def _hold(view: View, _now: float, rules: Rules) -> Iterator[Action | Again]:
+    """A pin lasts until the source changes; what only our own fixes change does not end it."""
+    pinned, fixed = view.intent.pinned, view.fix
+    if pinned is None or fixed is None:
+        return
+    if not fresh(view, rules):
+        if fixed.stamp == view.source.stamp and view.intent.stamp:
+            yield Pin(release=pinned)  # other fixes are due: the content that they leave is the one it is about
+    elif not view.intent.stamp:
+        yield Pin(release=pinned, content=content_of(fixed))
+    elif view.intent.stamp != content_of(fixed):
+        yield Pin(release=None)
 
 
 def _fix(view: View, _now: float, rules: Rules) -> Iterator[Action | Again]:
@@ -288,11 +324,16 @@ def _serve(view: View, now: float, rules: Rules) -> Iterator[Action | Again]:
 
 def wanted_target(view: View) -> Target | None:
     """Who should answer for the draft: its current release, once something answers there."""
+    answering = _answering(view)
+    return answering and replace(answering, protected=view.protected, noindex=view.noindex)
+
+
+def _answering(view: View) -> Target | None:
     release = view.release(view.current)
     if release is None:
         return None
     if release.static:
-        return Target(address=None, kind=view.address, base_path=release.base_path)
+        return Target(address=None, kind=view.address, base_path=release.base_path, fallback=release.fallback)
     instance = view.instance(release.id)
     if instance is None or instance.address is None or instance.id in view.restarting or instance is gives_way(view):
         return _bridge(view, release)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from drafterd.domain.model import Build, Edit, Instance, Problem
 from drafterd.domain.names import DraftId, ReleaseId
+from drafterd.domain.releases import Kept
 from drafterd.domain.repair import Repair
 from drafterd.domain.routing import Target
 from drafterd.domain.state import State, Work
@@ -19,11 +20,15 @@ class DraftReport:
         url: Its primary address.
         urls: Both addresses, the primary one first.
         port: Its home port, or None: none was leased yet.
+        kept: Its releases, newest first.
+        pinned: The release that the operator went back to, or None.
         queue_position: 1 for the next build to start, 0 for none waiting.
         static_root: For a ready static draft the folder that is served, else None.
         fallback: For static drafts: the file that answers for unknown paths, or "".
         usual_seconds: How long its last good build took, or None.
         repairs: What was done otherwise in the build of what it serves.
+        expires_at: When its time to live is over, or None: never.
+        protected: Whether only those may visit it who were let in.
     """
 
     id: DraftId
@@ -38,7 +43,8 @@ class DraftReport:
     settled_at: float | None
     build: Build | None
     instance: Instance | None
-    releases: tuple[ReleaseId, ...]
+    kept: tuple[Kept, ...]
+    pinned: ReleaseId | None
     target: Target | None
     static_root: str | None = None
     fallback: str = ""
@@ -50,6 +56,8 @@ class DraftReport:
     last_request: float | None = None
     rss_bytes: int | None = None
     cpu_percent: float | None = None
+    expires_at: float | None = None
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,19 @@ class Target:
         strip: The prefix that the proxy takes off; "" for none.
         kind: Which of the draft's two addresses it is built for.
         base_path: The prefix that the application itself adds; "" for none.
+        protected: Whether the proxy asks the daemon about each visitor first. The daemon does so itself for
+            what it answers.
+        noindex: Whether search engines are told to keep away.
+        fallback: Of files the one that answers for unknown pages, or "".
     """
 
     address: Address | None
     strip: str = ""
     kind: AddressKind = AddressKind.PATH
     base_path: str = ""
+    protected: bool = False
+    noindex: bool = True
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +63,14 @@ class RouteTable:
     @property
     def digest(self) -> str:
         """A short hash by which the proxy's confirmation is recognised."""
-        rows = [
-            [r.draft, str(r.target.address), r.target.strip, r.target.kind, r.target.base_path] for r in self.routes
-        ]
+        rows = [_row(route.draft, route.target) for route in self.routes]
         return hashlib.blake2b(json.dumps(rows).encode(), digest_size=8).hexdigest()
+
+
+def _row(draft: DraftId, target: Target) -> list[object]:
+    """All that tells one route from another."""
+    where = [draft, str(target.address), target.strip, target.kind, target.base_path]
+    return [*where, target.protected, target.noindex, target.fallback]
 
 
 def table_of(targets: Mapping[DraftId, Target | None]) -> RouteTable:

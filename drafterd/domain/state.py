@@ -164,6 +164,11 @@ def _bad_release(view: View, _rules: plan.Rules) -> Problem | None:
     return None if current and current.key == view.key else view.bad[newest[-1].id]
 
 
+def _pinned_problem(view: View, _rules: plan.Rules) -> Problem | None:
+    """The release that was gone back to did not start."""
+    return view.bad.get(view.intent.pinned) if view.intent.pinned else None
+
+
 def _instance_problem(view: View, _rules: plan.Rules) -> Problem | None:
     instance: Instance | None = view.instance(view.current) if view.current else None
     told = (InstanceStatus.FAILED, InstanceStatus.READY)
@@ -174,6 +179,7 @@ _PROBLEMS: tuple[Callable[[View, plan.Rules], Problem | None], ...] = (
     lambda view, _: view.source.problem,
     _fix_problem,
     _build_problem,
+    _pinned_problem,
     _bad_release,
     _instance_problem,
     lambda view, _: view.trouble,

@@ -35,6 +35,8 @@ class View:
         restarting: Instances that are to be stopped and started anew.
         alone: Instances that were started alone: others of the draft would take their port.
         address: Which of its two addresses the draft is built for.
+        protected: Whether only those may visit it who know its password or were given a link.
+        noindex: Whether search engines are told to keep away from it.
         trouble: What went wrong while acting, until it goes right.
     """
 
@@ -55,6 +57,8 @@ class View:
     restarting: frozenset[InstanceId] = frozenset()
     alone: frozenset[InstanceId] = frozenset()
     address: AddressKind = AddressKind.PATH
+    protected: bool = False
+    noindex: bool = True
     trouble: Problem | None = None
 
     def release(self, wanted: ReleaseId | None) -> Release | None:

@@ -9,6 +9,7 @@ from blake3 import blake3
 
 from drafterd import files
 from drafterd.domain.model import Site
+from drafterd.domain.steering import steers
 from drafterd.fix import env_files, package, scripts
 from drafterd.fix.folder import READ_LIMIT, Folder, beneath
 from drafterd.fix.literal_values import LOCAL_ADDRESS, is_own_address
@@ -17,8 +18,8 @@ from drafterd.fix.settings import DEFAULT_PORT, FixSettings
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # What steers our own tools; a draft may not set it for them.
 _KEPT_FROM_TOOLS = re.compile(
-    r"(?:PATH|HOME|USER|LOGNAME|SHELL|ENV|BASH_ENV|TMPDIR|IFS|HOSTNAME|NODE_OPTIONS|NODE_PATH|NODE_ENV"
-    r"|NODE_EXTRA_CA_CERTS|(?:LD|DYLD|DRAFT|DRAFTERD|NEXT_PRIVATE|__NEXT)_.*|npm_.*)\Z",
+    r"(?:PATH|HOME|USER|LOGNAME|SHELL|HOSTNAME|NODE_ENV|NODE_EXTRA_CA_CERTS"
+    r"|(?:DRAFT|DRAFTERD|NEXT_PRIVATE|__NEXT)_.*|npm_.*)\Z",
     re.IGNORECASE,
 )
 
@@ -112,4 +113,4 @@ def at_home(value: str, url: str, ports: AbstractSet[int]) -> str:
 
 
 def _usable(name: str, value: str) -> bool:
-    return bool(_NAME.match(name)) and "\0" not in value and not _KEPT_FROM_TOOLS.match(name)
+    return bool(_NAME.match(name)) and "\0" not in value and not steers(name) and not _KEPT_FROM_TOOLS.match(name)

@@ -4,7 +4,6 @@ Apart, because the API, the pages and `drafterd up` see nothing else of the hous
 """
 
 import asyncio
-import os
 import shutil
 import time
 from collections import Counter
@@ -28,13 +27,16 @@ from drafterd.domain.report import Check, DraftReport, StatusReport, Undone
 from drafterd.domain.routing import RouteTable
 from drafterd.domain.state import State, Work
 from drafterd.domain.view import View
-from drafterd.files import TEMPORARY, modified, remove_tree
+from drafterd.files import modified
 from drafterd.layout import Layout
 from drafterd.metrics import Metrics
+from drafterd.reconcile import figures
 from drafterd.reconcile.logs import Logs
 from drafterd.reconcile.publish import Publisher
+from drafterd.reconcile.purge import purge_source
 from drafterd.reconcile.queue import WorkQueue
 from drafterd.reconcile.report import report_of, shown_instance
+from drafterd.reconcile.rollback import Rollback
 
 SUBSCRIBER_MAX = 1000
 
@@ -98,6 +100,9 @@ class Control:
         self._clock = clock
         self._started = clock()
         self._subscribers: set[asyncio.Queue[DraftId]] = set()
+        self.rollback = Rollback(
+            view=self._view, ledger=ledger, queue=queue, subscribe=self.subscribe, rules=rules, clock=clock
+        )
         self.ready = False
         """Every draft has been looked at once."""
 
@@ -155,15 +160,13 @@ class Control:
 
     def metrics(self) -> bytes:
         """Everything that is counted, as Prometheus' text."""
-        self._metrics.drafts.clear()
-        for word, number in Counter(report.state.value for report in self.drafts()).items():
-            self._metrics.drafts.labels(state=word).set(number)
-        self._metrics.instances.clear()
-        instances = Counter(instance.status.value for view in self._views.values() for instance in view.instances)
-        for word, number in instances.items():
-            self._metrics.instances.labels(status=word).set(number)
-        self._metrics.queue_depth.set(len([b for b in self.queue() if b.status is BuildStatus.QUEUED]))
-        self._metrics.ports_free.set(self._ports_free())
+        figures.measure(
+            self._metrics,
+            status=self.status(),
+            reports=self.drafts(),
+            views=self._views.values(),
+            queue=self.queue(),
+        )
         return self._metrics.text()
 
     def routes(self) -> RouteTable:
@@ -306,8 +309,8 @@ class Control:
 
     def around_error(self, build: Build, problem: Problem) -> tuple[tuple[LogLine, ...], int]:
         """The lines of a failed build around its first error, and which of them it is; -1 for none."""
-        scratch = self._layout.builds(build.draft) / str(build.number)
-        return self._logs.around_error(self.build_log(build.draft, build.number), problem, scratch)
+        log, scratch = self.build_log(build.draft, build.number), self._layout.scratch(build.draft)
+        return self._logs.around_error(log, problem, scratch)
 
     def fixes(self, draft: DraftId) -> FixRecord | None:
         """What the fixes found and did, or None: they have not run yet."""
@@ -374,18 +377,11 @@ class Control:
         self._view(draft)
         await self._drafts.scan()  # what is removed is the source as it is now
         if purge:
-            await asyncio.to_thread(self._purge, draft)
+            await asyncio.to_thread(purge_source, self._layout, draft)
         stamp = self._drafts.observe(draft).stamp
         self._want(draft, Intent(goal=Goal.REMOVE, asked_at=self._clock(), stamp=stamp))
         if purge:
             await self._drafts.scan()
-
-    def _purge(self, draft: DraftId) -> None:
-        """Delete the draft's folder: away at once under a name that the watch does not see."""
-        away = self._layout.drafts / f"{TEMPORARY}{draft}.{os.getpid()}.{os.urandom(4).hex()}"
-        with suppress(FileNotFoundError):
-            self._layout.source(draft).rename(away)
-            remove_tree(away)
 
     def _want_goal(self, draft: DraftId, goal: Goal) -> bool:
         intent = self._view(draft).intent

@@ -33,6 +33,8 @@ class Observer:
         home_port: The draft's home port; leases one at the first call.
         restarting: Instances that the operator wants started anew.
         alone: Instances that were started alone.
+        protected: Whether a draft is open only to those who were let in.
+        noindex: Whether search engines are told to keep away from a draft.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Observer:
         home_port: Callable[[DraftId], int],
         restarting: AbstractSet[InstanceId],
         alone: AbstractSet[InstanceId] = frozenset(),
+        protected: Callable[[DraftId], bool] = lambda _: False,
+        noindex: Callable[[DraftId], bool] = lambda _: True,
     ) -> None:
         self._drafts = drafts
         self._fixes = fixes
@@ -61,6 +65,8 @@ class Observer:
         self._home_port = home_port
         self._restarting = restarting
         self._alone = alone
+        self._protected = protected
+        self._noindex = noindex
         self._by_draft: tuple[object, dict[DraftId, tuple[Instance, ...]]] = (None, {})
 
     async def instances(self, draft: DraftId) -> tuple[Instance, ...]:
@@ -95,6 +101,8 @@ class Observer:
             alone=frozenset(self._alone & {instance.id for instance in found}),
             confirmed=self._publisher.reached(draft),
             address=self._addressing.primary(draft),
+            protected=self._protected(draft),
+            noindex=self._noindex(draft),
             trouble=trouble,
         )
 

@@ -1,6 +1,8 @@
 """Does what the planner asked: one function per kind of action, each repeatable."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from drafterd.domain.actions import (
     Condemn,
     Discard,
     Enqueue,
+    Expire,
     Fix,
+    Pin,
     Promote,
     Prune,
     Revive,
@@ -44,6 +48,8 @@ class Performer:
         limits: What a draft's server may use.
         restarting: Instances that the operator wants started anew; one that was stopped is taken out.
         alone: Gets the instances that are started alone; one that was stopped is taken out.
+        ready: Makes a release fit to take over from another one, or None; gives the variables of its
+            server that no release may hold.
     """
 
     def __init__(
@@ -62,6 +68,8 @@ class Performer:
         limits: Callable[[DraftId], Limits],
         restarting: set[InstanceId],
         alone: set[InstanceId],
+        ready: Callable[[Release, Release | None], Awaitable[Mapping[str, str]]],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._drafts = drafts
         self._fixes = fixes
@@ -76,6 +84,8 @@ class Performer:
         self._limits = limits
         self._restarting = restarting
         self._alone = alone
+        self._clock = clock
+        self._ready = ready
         self._deeds: Mapping[type, _Deed] = {
             Fix: self._fix,
             Enqueue: self._enqueue,
@@ -84,9 +94,11 @@ class Performer:
             Stop: self._stop,
             Condemn: self._condemn,
             Promote: self._promote,
+            Pin: self._pin,
             Route: self._route,
             Prune: self._prune,
             Revive: self._revive,
+            Expire: self._expire,
             Discard: self._discard,
         }
 
@@ -114,12 +126,19 @@ class Performer:
         port = self._ports.lease(instance, view.draft)
         if action.alone:
             self._alone.add(instance)
-        await self._runtime.start(self._spec(view.draft, release, port))
+        secret = await self._readied(view, release)
+        await self._runtime.start(self._spec(view.draft, release, port, secret))
 
-    def _spec(self, draft: DraftId, release: Release, port: int) -> InstanceSpec:
+    async def _readied(self, view: View, release: Release) -> Mapping[str, str]:
+        """Make a release fit to take over from the current one; what its server is told in confidence."""
+        current = view.release(view.current)
+        return await self._ready(release, current if current != release else None)
+
+    def _spec(self, draft: DraftId, release: Release, port: int, secret: Mapping[str, str]) -> InstanceSpec:
         prefix = self._addressing.prefix(draft)
         program, *arguments = release.argv
         environment = {
+            **secret,
             **self._fixes.environment(draft, self._addressing.site(draft, port)),
             **release.environment,
             "PATH": self._search_path,
@@ -161,9 +180,20 @@ class Performer:
         _log.warning("release.failed", draft=view.draft, release=action.release, reason=action.problem.summary)
 
     async def _promote(self, view: View, action: Promote) -> None:
+        release = view.release(action.release)
+        if release is not None and release.static:
+            await self._readied(view, release)
         await self._builds.promote(view.draft, action.release)
         self._ledger.record_event(view.draft, "promoted", {"release": action.release})
         _log.info("release.promoted", draft=view.draft, release=action.release)
+
+    async def _pin(self, view: View, action: Pin) -> None:
+        if self._ledger.intent(view.draft) != view.intent:
+            return  # the operator asked for something else meanwhile
+        self._ledger.set_intent(view.draft, replace(view.intent, pinned=action.release, stamp=action.content))
+        if action.release is None:
+            self._ledger.record_event(view.draft, "unpinned", {"release": view.intent.pinned})
+            _log.info("release.unpinned", draft=view.draft, release=view.intent.pinned, reason="the source has changed")
 
     async def _route(self, view: View, action: Route) -> None:
         self._publisher.route(view.draft, action.target)
@@ -174,6 +204,11 @@ class Performer:
 
     async def _revive(self, view: View, _action: Revive) -> None:
         self._ledger.set_intent(view.draft, Intent(goal=Goal.RUN))
+
+    async def _expire(self, view: View, _action: Expire) -> None:
+        self._ledger.set_intent(view.draft, Intent(goal=Goal.REMOVE, asked_at=self._clock(), stamp=view.source.stamp))
+        self._ledger.record_event(view.draft, "expired", {})
+        _log.info("draft.expired", draft=view.draft)
 
     async def _discard(self, view: View, _action: Discard) -> None:
         gone = view.source.presence is Presence.GONE

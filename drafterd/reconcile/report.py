@@ -1,9 +1,11 @@
 """From a draft's view to what people are told of it: no look-ups, no clock."""
 
 from drafterd.domain import state
+from drafterd.domain.expiry import expires_at
 from drafterd.domain.model import BuildStatus, Instance
 from drafterd.domain.names import release_number
 from drafterd.domain.plan import Rules
+from drafterd.domain.releases import kept
 from drafterd.domain.report import DraftReport
 from drafterd.domain.view import View
 
@@ -37,7 +39,8 @@ def report_of(view: View, rules: Rules, urls: tuple[str, ...]) -> DraftReport:
         settled_at=None,
         build=next(iter(view.builds), None),
         instance=shown_instance(view),
-        releases=tuple(release.id for release in reversed(view.releases)),
+        kept=kept(view),
+        pinned=view.intent.pinned,
         target=view.target,
         static_root=static.path if static else None,
         fallback=static.fallback if static else "",
@@ -45,4 +48,6 @@ def report_of(view: View, rules: Rules, urls: tuple[str, ...]) -> DraftReport:
         notes=view.fix.problems if view.fix else (),
         edits=view.fix.edits if view.fix else (),
         repairs=made.repairs if made else (),
+        expires_at=expires_at(view, rules.ttl_of(view.draft)),
+        protected=view.protected,
     )

@@ -6,9 +6,12 @@ from pathlib import Path
 from drafterd import files, resources
 from drafterd.domain.model import Address
 from drafterd.route.table import authority
+from drafterd.route.tls import Tls
 
 
-def static_configuration(*, listen: Address, dashboard: Address, routes_file: Path, log_level: str = "WARN") -> str:
+def static_configuration(
+    *, listen: Address, dashboard: Address, routes_file: Path, log_level: str = "WARN", tls: Tls | None = None
+) -> str:
     """The static configuration, from `templates/traefik.yml`.
 
     Args:
@@ -16,23 +19,40 @@ def static_configuration(*, listen: Address, dashboard: Address, routes_file: Pa
         dashboard: Where Traefik's dashboard, API, ping and metrics listen: the loopback only.
         routes_file: The generated file, alone in its folder.
         log_level: Traefik's word for it.
+        tls: How https is spoken at `listen`; None: not at all.
     """
     values = {
         "listen": authority(listen),
         "dashboard": authority(dashboard),
         "routes_file": str(routes_file),
         "log_level": log_level,
+        "plain": authority(tls.plain) if tls and tls.plain else "",
+        "https_port": f":{tls.port}" if tls else "",
+        "host": tls.host if tls else "",
+        "email": tls.email if tls else "",
+        "storage": str(tls.storage) if tls and tls.storage else "",
+        "authority": tls.server if tls else "",
     }
     # JSON strings are YAML strings, whatever is in them.
     quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
-    return resources.templates(html=False).get_template("traefik.yml").render(quoted)
+    asked = tls is not None and tls.certificate is None
+    template = resources.templates(html=False).get_template("traefik.yml")
+    return template.render(quoted, https=tls is not None, acme=asked, redirects=bool(tls and tls.plain))
 
 
 def write_static(
-    path: Path, *, listen: Address, dashboard: Address, routes_file: Path, log_level: str = "WARN"
+    path: Path,
+    *,
+    listen: Address,
+    dashboard: Address,
+    routes_file: Path,
+    log_level: str = "WARN",
+    tls: Tls | None = None,
 ) -> None:
     """Write the static configuration to `path`; its folder is made too."""
-    text = static_configuration(listen=listen, dashboard=dashboard, routes_file=routes_file, log_level=log_level)
+    text = static_configuration(
+        listen=listen, dashboard=dashboard, routes_file=routes_file, log_level=log_level, tls=tls
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomic(path, text.encode(), mode=0o640)
 

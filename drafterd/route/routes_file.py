@@ -1,67 +1,45 @@
 """The one generated file that Traefik watches: its text, and what can be read back from it.
 
-Its first line is a comment that holds the table itself; the rest is what Traefik reads. Both are in
-one file, so that no kill can part them. A route counts as handed over only where the two agree.
+Its first line is the record of the table; the rest is what Traefik reads.
 """
 
 import json
-import os
-import re
 from typing import Any
 
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.routing import RouteTable
-from drafterd.route.table import RouteSettings, dynamic_configuration, from_rows, holds, rows
-
-SIZE_MAX = 64_000_000
-
-_RECORD = "# drafterd writes this file anew at every change. Mark {mark}, table: {rows}"
-_RECORDED = re.compile(re.escape(_RECORD).replace(r"\{mark\}", "([0-9a-f]{8})").replace(r"\{rows\}", "(.*)"))
+from drafterd.route.record import line_of, routes_in, table_of_held
+from drafterd.route.table import RouteSettings, dynamic_configuration, held_in, is_layered
 
 
-def new_mark() -> str:
-    """What tells one writing of the file from every other."""
-    return os.urandom(4).hex()
-
-
-def text_of(table: RouteTable, settings: RouteSettings, mark: str) -> str:
-    """The file's whole text: JSON, which is YAML, below a comment."""
-    # ASCII: some characters beyond it end a YAML comment, and a base path is a draft's own text.
-    record = _RECORD.format(mark=mark, rows=_json(rows(table), ascii_only=True))
-    return f"{record}\n{_json(dynamic_configuration(table, settings, mark))}\n"
-
-
-def mark_in(text: str) -> str:
-    """The mark of a text; "" of one that is not ours."""
-    found = _RECORDED.match(text)
-    return found[1] if found else ""
+def text_of(table: RouteTable, settings: RouteSettings, mark: str, *, layered: bool = False) -> str:
+    """The file's whole text: JSON, which is YAML, below a comment; `layered` as for the configuration."""
+    configuration = dynamic_configuration(table, settings, mark, layered=layered)
+    return f"{line_of(table, mark)}\n{_json(configuration)}\n"
 
 
 def table_in(text: str, settings: RouteSettings) -> RouteTable:
     """The routes that the text really holds under these settings; none of a text that is not ours."""
-    record, _, body = text.partition("\n")
-    found = _RECORDED.fullmatch(record)
-    if found is None:
-        return RouteTable()
     try:
-        configuration = json.loads(body)
-        held = [route for route in from_rows(json.loads(found[2])) if holds(configuration, route, settings)]
+        recorded = routes_in(text)
+        configuration = json.loads(text.partition("\n")[2])
+        return table_of_held(held_in(configuration, table_of_held(recorded), settings))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DrafterdError):
         return RouteTable()
-    unique = {route.draft: route for route in held}
-    return RouteTable(routes=tuple(unique[draft] for draft in sorted(unique)))
 
 
-def is_ours(text: str, settings: RouteSettings) -> bool:
-    """Whether the text is, byte for byte, what we write for the table in it."""
-    mark = mark_in(text)
-    return bool(mark) and text == text_of(table_in(text, settings), settings, mark)
+def layered_in(text: str) -> bool:
+    """Whether the text was made for a Traefik that knows routers below routers; False where it does not tell."""
+    try:
+        return is_layered(json.loads(text.partition("\n")[2])["http"]["routers"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
-def _json(value: Any, *, ascii_only: bool = False) -> str:
+def _json(value: Any) -> str:
     """Traefik reads its dynamic files as Go templates: no `{{` may stand anywhere, not even in a path.
 
     JSON's own braces are always parted by a quote. What lies beyond ASCII stays as it is in values
     that YAML reads: it knows no pairs of surrogates.
     """
-    return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":")).replace("{{", "{\\u007b")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("{{", "{\\u007b")

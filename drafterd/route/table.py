@@ -16,6 +16,7 @@ from drafterd.domain.errors import ConfigError, ProxyRejected
 from drafterd.domain.model import Address, AddressKind
 from drafterd.domain.names import DraftId, parse_draft_id
 from drafterd.domain.routing import Route, RouteTable, Target, host_of, path_of
+from drafterd.route.buckets import BUCKET_MAX, buckets
 
 SERVICE = "drafterd"
 ENTRY_POINT = "web"
@@ -38,8 +39,11 @@ _STRAY = 50
 _DRAFTS_ANY = 2
 _ANYTHING = 1
 
-_PREFIXED = ("policy", "fallback")
-_OWN_HOST = ("guard", "fallback")
+_PARENTS, _OF_FILE = "parentRefs", "@file"
+_ANY_IN_BUCKETS = "any-in-buckets"
+
+AUTH = "/_drafterd/auth"
+"""Where the daemon's edge is asked whether a visitor may come in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,9 @@ class RouteSettings:
         host_suffix: Host addresses are `<label>.<host_suffix>`; lower case.
         public_host: The host of path addresses, or its number; never taken for a draft's own.
         response_timeout: How long a draft may take until its answer begins, seconds.
+        key: The key of `certificate` where it lies in a file of its own.
+        scheme: What visitors use where something before the proxy ends their https; "": what the proxy sees.
+        drafts: The folder of what is made of drafts, where the proxy can read and serves their files itself.
     """
 
     edge: Address
@@ -61,6 +68,9 @@ class RouteSettings:
     host_suffix: str = "localhost"
     public_host: str = "localhost"
     response_timeout: float = 60.0
+    key: Path | None = None
+    scheme: str = ""
+    drafts: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could not stand in a rule."""
@@ -79,19 +89,23 @@ def table_router(table: RouteTable, mark: str) -> str:
     return f"table-{table.digest}-{mark}"
 
 
-def dynamic_configuration(table: RouteTable, settings: RouteSettings, mark: str) -> dict[str, Any]:
+def dynamic_configuration(
+    table: RouteTable, settings: RouteSettings, mark: str, *, layered: bool = False
+) -> dict[str, Any]:
     """The whole of what Traefik is told, ready for a serialiser.
+
+    Args:
+        layered: Whether Traefik knows routers below routers, so that many drafts are found fast.
 
     Raises:
         BadName: An id is none.
         ProxyRejected: A server's address cannot be one.
     """
-    routers = _shared_routers(settings)
+    routers = _shared_routers(settings) | draft_routers(table, settings, layered=layered)
     routers[table_router(table, mark)] = _router(f"Host(`{table.digest}.invalid`)", _ANYTHING)
     services = {SERVICE: {"loadBalancer": {"servers": [{"url": _url(settings.edge)}]}}}
     middlewares = _shared_middlewares(settings)
     for route in table.routes:
-        routers[_name(route.draft)] = draft_router(route, settings)
         services |= draft_service(route)
         middlewares |= draft_middleware(route, settings)
     return {
@@ -105,15 +119,64 @@ def dynamic_configuration(table: RouteTable, settings: RouteSettings, mark: str)
     }
 
 
-def holds(configuration: Mapping[str, Any], route: Route, settings: RouteSettings) -> bool:
-    """Whether a configuration that was read back routes a draft just as `route` says."""
+def held_in(configuration: Mapping[str, Any], table: RouteTable, settings: RouteSettings) -> list[Route]:
+    """The routes of a table that a configuration, which was read back, really holds."""
     http = configuration["http"]
+    routers = draft_routers(table, settings, layered=is_layered(http["routers"]))
+    return [route for route in table.routes if _holds(http, route, settings, routers)]
+
+
+def _holds(
+    http: Mapping[str, Any], route: Route, settings: RouteSettings, routers: Mapping[str, dict[str, Any]]
+) -> bool:
+    name = _name(route.draft)
+    above = [parent.removesuffix(_OF_FILE) for parent in routers[name].get(_PARENTS, ())]
     wanted = {
-        "routers": {_name(route.draft): draft_router(route, settings)},
+        "routers": {each: routers[each] for each in (name, *above, *([_ANY_IN_BUCKETS] if above else ()))},
         "services": draft_service(route),
         "middlewares": draft_middleware(route, settings),
     }
-    return all(http[part].get(name) == value for part, values in wanted.items() for name, value in values.items())
+    return all(http[part].get(key) == value for part, values in wanted.items() for key, value in values.items())
+
+
+def is_layered(routers: Mapping[str, Any]) -> bool:
+    """Whether routers were made for a Traefik that knows routers below routers."""
+    return _ANY_IN_BUCKETS in routers
+
+
+def draft_routers(table: RouteTable, settings: RouteSettings, *, layered: bool = False) -> dict[str, dict[str, Any]]:
+    """The routers of all drafts by their names, and what stands above them.
+
+    Hosts have no buckets: certificates are asked for by the rules of routers that stand below none.
+    """
+    routers = {_name(route.draft): draft_router(route, settings) for route in table.routes}
+    paths = [route.draft for route in table.routes if route.target.kind is AddressKind.PATH]
+    found = buckets(paths) if layered and needs_layers(table) else {}
+    for beginning, drafts in found.items():
+        rule = f"PathPrefix(`{path_of(DraftId(beginning), settings.path_prefix)}`)"
+        routers[_bucket(beginning)] = {"rule": rule, "priority": _DRAFT, "entryPoints": [ENTRY_POINT]}
+        for draft in drafts:
+            _put_below(routers[_name(draft)], [beginning])
+    if found:
+        # Who has entered a bucket does not come out again: what is of none of its drafts is the daemon's.
+        routers[_ANY_IN_BUCKETS] = _router("PathPrefix(`/`)", _ANYTHING)
+        _put_below(routers[_ANY_IN_BUCKETS], list(found))
+    return routers
+
+
+def needs_layers(table: RouteTable) -> bool:
+    """Whether there are so many drafts that they are better found in layers."""
+    return sum(route.target.kind is AddressKind.PATH for route in table.routes) > BUCKET_MAX
+
+
+def _put_below(router: dict[str, Any], beginnings: list[str]) -> None:
+    """Below routers, where it may not name its entry points."""
+    del router["entryPoints"]
+    router[_PARENTS] = [f"{_bucket(beginning)}{_OF_FILE}" for beginning in beginnings]
+
+
+def _bucket(beginning: str) -> str:
+    return f"bucket-{beginning}"
 
 
 def rows(table: RouteTable) -> list[list[str | int | None]]:
@@ -126,6 +189,9 @@ def rows(table: RouteTable) -> list[list[str | int | None]]:
             route.target.strip,
             route.target.kind,
             route.target.base_path,
+            route.target.protected,
+            route.target.noindex,
+            route.target.fallback,
         ]
         for route in table.routes
     ]
@@ -133,7 +199,8 @@ def rows(table: RouteTable) -> list[list[str | int | None]]:
 
 def from_rows(values: list[Any]) -> Iterator[Route]:
     """The routes of such a record; raises ValueError, TypeError or BadName for what is none."""
-    for draft, host, port, strip, kind, base_path in values:
+    # The last one is not in what an older drafterd wrote.
+    for draft, host, port, strip, kind, base_path, protected, noindex, *more in values:
         yield Route(
             draft=parse_draft_id(str(draft)),
             target=Target(
@@ -141,6 +208,9 @@ def from_rows(values: list[Any]) -> Iterator[Route]:
                 strip=str(strip),
                 kind=AddressKind(kind),
                 base_path=str(base_path),
+                protected=bool(protected),
+                noindex=bool(noindex),
+                fallback=str(more[0]) if more else "",
             ),
         )
 
@@ -149,12 +219,22 @@ def draft_router(route: Route, settings: RouteSettings) -> dict[str, Any]:
     """The rule of one draft; a static one is answered by the daemon, and shows in the dashboard."""
     draft, target = parse_draft_id(route.draft), route.target
     service = _name(draft) if target.address else SERVICE
-    if target.kind is AddressKind.HOST:
-        return _router(_host_rule(draft, settings), _HOST_DRAFT, service, _OWN_HOST)
-    path = path_of(draft, settings.path_prefix)
-    chain = ("policy", _fallback(draft), "slash", "strip") if _is_stripped(target) else _PREFIXED
-    # A bare prefix would take `d10` for `d1`.
-    return _router(f"PathPrefix(`{path}/`) || Path(`{path}`)", _DRAFT, service, chain)
+    rule, priority = _host_rule(draft, settings), _HOST_DRAFT
+    if target.kind is AddressKind.PATH:
+        path = path_of(draft, settings.path_prefix)
+        # A bare prefix would take `d10` for `d1`.
+        rule, priority = f"PathPrefix(`{path}/`) || Path(`{path}`)", _DRAFT
+    return _router(rule, priority, service, _chain(draft, target))
+
+
+def _chain(draft: DraftId, target: Target) -> tuple[str, ...]:
+    """What a request goes through, in this order."""
+    asks = (_auth(draft),) if _asks_first(target) else ()
+    policy = "policy" if target.kind is AddressKind.PATH else "guard"
+    heads = policy if target.noindex else f"{policy}-indexed"
+    if _is_stripped(target):
+        return (*asks, heads, _fallback(draft), "slash", "strip")
+    return (*asks, heads, "fallback")
 
 
 def draft_service(route: Route) -> dict[str, Any]:
@@ -166,11 +246,29 @@ def draft_service(route: Route) -> dict[str, Any]:
 
 
 def draft_middleware(route: Route, settings: RouteSettings) -> dict[str, Any]:
-    """The fallback of one draft whose prefix is taken off: Traefik's `{url}` would name no draft."""
-    if not _is_stripped(route.target):
-        return {}
-    path = quote(f"{path_of(route.draft, settings.path_prefix)}/", safe="")
-    return {_fallback(route.draft): _errors(f"/_drafterd/fallback?status={{originalStatus}}&url={path}")}
+    """What one draft needs for itself: who asks about its visitors, and the fallback where a prefix is taken off."""
+    found = {}
+    if _asks_first(route.target):
+        # Named here, and not taken from the request: no spelling of an address may ask about another draft.
+        where = f"{_url(settings.edge)}{AUTH}?draft={parse_draft_id(route.draft)}"
+        # The answer's own Cookie header takes the place of the visitor's: ours never reaches the draft.
+        # No limit for the answer, which is ours: older ones than Traefik 3.7 would refuse the whole file for the word.
+        asked = {"address": where, "trustForwardHeader": False, "authResponseHeaders": ["Cookie"]}
+        found[_auth(route.draft)] = {"forwardAuth": asked}
+    if _is_stripped(route.target):
+        # Traefik's `{url}` would name no draft.
+        path = quote(f"{path_of(route.draft, settings.path_prefix)}/", safe="")
+        found[_fallback(route.draft)] = _errors(f"/_drafterd/fallback?status={{originalStatus}}&url={path}")
+    return found
+
+
+def _asks_first(target: Target) -> bool:
+    """Whether the proxy asks about visitors: for what the daemon answers, the daemon looks itself."""
+    return target.protected and target.address is not None
+
+
+def _auth(draft: DraftId) -> str:
+    return f"auth-{draft}"
 
 
 def _is_stripped(target: Target) -> bool:
@@ -231,14 +329,19 @@ def _shared_middlewares(settings: RouteSettings) -> dict[str, Any]:
     # Next's own header for its inner requests: from outside it walks past an application's guard.
     # A prefix that a visitor names would be taken for ours.
     cleaned = {"X-Middleware-Subrequest": "", "X-Forwarded-Prefix": ""}
+    if settings.scheme:
+        cleaned["X-Forwarded-Proto"] = settings.scheme
     # One origin for all path addresses: no draft may take its neighbours' pages or storage over.
     tamed = {"Referrer-Policy": "same-origin", "Service-Worker-Allowed": "", "Clear-Site-Data": ""}
+    unlisted = {"X-Robots-Tag": "noindex"}
     encoded = settings.path_prefix.replace("/", "%2F")
     image = rf"^https?://[^/]+({quoted}/({_ID})/_next/image\?)(.*&)?url=(?:%2F|%2f|/)(.*)$"
     return {
         "fallback": _errors("/_drafterd/fallback?status={originalStatus}&url={url}"),
-        "policy": {"headers": {"customRequestHeaders": cleaned, "customResponseHeaders": tamed}},
-        "guard": {"headers": {"customRequestHeaders": cleaned}},
+        "policy": {"headers": {"customRequestHeaders": cleaned, "customResponseHeaders": tamed | unlisted}},
+        "policy-indexed": {"headers": {"customRequestHeaders": cleaned, "customResponseHeaders": tamed}},
+        "guard": {"headers": {"customRequestHeaders": cleaned, "customResponseHeaders": unlisted}},
+        "guard-indexed": {"headers": {"customRequestHeaders": cleaned}},
         # Relative addresses of a page would go astray without the slash.
         "slash": {"redirectRegex": {"regex": rf"^https?://[^/]+({quoted}/{_ID})(\?.*)?$", "replacement": "${1}/${2}"}},
         "strip": {"stripPrefixRegex": {"regex": [f"^{quoted}/{_ID}"]}},
@@ -258,7 +361,7 @@ def _transport(settings: RouteSettings) -> dict[str, Any]:
 
 def _certificate(settings: RouteSettings) -> dict[str, str]:
     """Without one of ours Traefik makes a new one at every change: most of a change's time."""
-    return {"certFile": str(settings.certificate), "keyFile": str(settings.certificate)}
+    return {"certFile": str(settings.certificate), "keyFile": str(settings.key or settings.certificate)}
 
 
 def _router(rule: str, priority: int, service: str = SERVICE, middlewares: tuple[str, ...] = ()) -> dict[str, Any]:

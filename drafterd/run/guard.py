@@ -22,6 +22,8 @@ from drafterd.run.spec import KnownSpec
 from drafterd.run.track import Verdict
 from drafterd.run.watched import Watched
 from drafterd.sandbox import disk
+from drafterd.sandbox.groups import kills, remove
+from drafterd.sandbox.residents import user_of
 from drafterd.sandbox.use import Use, used_by
 from drafterd.sandbox.walk import TooDeep
 
@@ -58,11 +60,13 @@ class Guard:
         self._on_exceeded = on_exceeded
         self._state = str(layout.state)
         self._folders = _Folders(layout)
+        self._groups: dict[InstanceId, tuple[str, ...]] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             began = time.monotonic()
+            await self._tidy()
             if running := self._running():
                 found = await asyncio.to_thread(self._find, running)
                 self._tell(running, found)
@@ -77,23 +81,40 @@ class Guard:
 
     def _find(self, running: Mapping[InstanceId, Running]) -> dict[InstanceId, Verdict]:
         """The instances that exceed a limit now; called in a thread."""
-        uses = used_by({name: each.pid for name, each in running.items()}, self._owner)
+        users = {each.spec.user: name for name, each in running.items() if each.spec.user is not None}
+        uses = used_by({name: each.pid for name, each in running.items()}, lambda pid: self._owner(pid, users))
         found = {name: limit for name, each in running.items() if (limit := _limit(each.spec, uses[name]))}
+        found |= dict.fromkeys((name for name, each in running.items() if self._was_killed(name, each)), Verdict.MEMORY)
         filling = self._folders.full({name: each.spec for name, each in running.items()})
         for name in {*found, *filling}:
-            self._kill(name, running[name].pid)
+            self._kill(name, running[name])
         return {**dict.fromkeys(filling, Verdict.DISK), **found}
 
-    def _owner(self, pid: int) -> str | None:
+    def _owner(self, pid: int, users: Mapping[int, InstanceId]) -> str | None:
         """Whose process it is, if it is one of ours that left its group."""
+        if users and (user := user_of(pid)) is not None and (name := users.get(user)):
+            return name
         mark = processes.mark(pid)
         return mark.instance if mark is not None and mark.state == self._state else None
 
-    def _kill(self, name: InstanceId, group: int) -> None:
+    def _kill(self, name: InstanceId, running: Running) -> None:
         """End it at once: it has no time to drain. What has left its group ends when it is given up."""
-        if processes.mark(group) == processes.Mark(name, self._state):  # else the number is another's by now
+        group, user = running.pid, running.spec.user
+        ours = processes.mark(group) == processes.Mark(name, self._state) or (user and user_of(group) == user)
+        if ours:  # else the number is another's by now
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
+
+    def _was_killed(self, name: InstanceId, running: Running) -> bool:
+        """Whether the kernel has killed a process of its control group since it was started."""
+        self._groups[name] = running.spec.groups
+        return kills(running.spec.groups) > running.spec.killed
+
+    async def _tidy(self) -> None:
+        """Remove the control groups of instances that are gone."""
+        for name in self._groups.keys() - self._watched.tracks.keys():
+            if await asyncio.to_thread(remove, self._groups[name]):
+                del self._groups[name]
 
     def _tell(self, running: Mapping[InstanceId, Running], found: Mapping[InstanceId, Verdict]) -> None:
         for track in self._watched.tracks.values():

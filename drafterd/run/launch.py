@@ -5,6 +5,7 @@ library; it is started by its path, so that it needs no installed package either
 read here, and does not stand in supervisord's file, because that has no escape for what a draft may hold.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import stat
 import sys
 import termios
+from collections.abc import Iterable
 
 _BAD = 78  # EX_CONFIG
 _LARGEST = 4_000_000
@@ -23,31 +25,40 @@ def main(arguments: list[str]) -> int:
     """Replace this process by the program; returns an exit code only if that fails."""
     try:
         (path,) = arguments
-        _become(_read(path))
+        data, handed = _read(path)
+        _become(data, handed=handed)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         sys.stderr.write(f"drafterd: cannot start: {reason}\n")
     return _BAD
 
 
-def _read(path: str) -> bytes:
-    """The specification, if nobody but us can have written or read it."""
+def _read(path: str) -> tuple[bytes, bool]:
+    """The specification, if nobody but us and the daemon can have written or read it; whether that is another user."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{path} is no regular file")
-        if status.st_mode & 0o077:
+        handed = _hands_over(os.path.dirname(path), status.st_uid)  # noqa: PTH120 - pathlib costs time
+        if status.st_mode & (0o037 if handed else 0o077):
             raise ValueError(f"{path} may be read or written by others (mode {status.st_mode & 0o777:o}, not 600)")
-        if status.st_uid not in (os.geteuid(), 0):
+        if not handed and status.st_uid not in (os.geteuid(), 0):
             raise ValueError(f"{path} belongs to user {status.st_uid}")
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise ValueError(f"{path} is larger than {_LARGEST} bytes")
-    return data
+    return data, handed
 
 
-def _become(data: bytes) -> None:
+def _hands_over(folder: str, owner: int) -> bool:
+    """Whether the folder is that user's, who alone writes there, and hands its files to our group."""
+    status = os.lstat(folder)
+    given = status.st_mode & stat.S_ISGID and status.st_gid in (os.getegid(), *os.getgroups())
+    return bool(given) and status.st_uid == owner and not status.st_mode & 0o022
+
+
+def _become(data: bytes, *, handed: bool) -> None:
     """Take on limits, folder and environment, then become the program. Does not return."""
     spec = json.loads(data)
     argv = [str(word) for word in spec["argv"]]
@@ -56,6 +67,7 @@ def _become(data: bytes) -> None:
     environment["DRAFTERD_INSTANCE"] = str(spec["id"])
     environment["DRAFTERD_STATE"] = str(spec["state"])
     limits = spec.get("limits") or {}
+    _enter(spec.get("groups") or ())
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, limits.get("open_files") or _OPEN_FILES)
     if limits.get("file_size"):
@@ -68,10 +80,19 @@ def _become(data: bytes) -> None:
         # Signals are meant for what runs within; the walls would end at once, and take it along.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         _leave_terminal()
-    os.umask(0o077)
+    os.umask(0o007 if handed else 0o077)  # a daemon that is another user deletes one day what the program makes
     os.chdir(spec["cwd"])
     sys.stdout.flush()
     os.execve(argv[0], argv, environment)  # noqa: S606 - no shell is what we want
+
+
+def _enter(groups: Iterable[object]) -> None:
+    """Join the control groups. Where one is gone we go on without: the daemon looks at what is used as well."""
+    for folder in groups:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(f"{folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "w") as file:
+                file.write("0")
 
 
 def _leave_terminal() -> None:

@@ -20,6 +20,7 @@ from drafterd.layout import Layout
 from drafterd.run import configuration, processes
 from drafterd.run.orphans import end_orphans
 from drafterd.run.programs import Programs
+from drafterd.run.spec import specs_on_disk
 
 _log = structlog.get_logger(__name__)
 
@@ -95,7 +96,7 @@ class ManagedSupervisord:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(pid, signal.SIGKILL)
                     await _until(lambda: _gone(pid), _STOP_WITHIN)
-            await asyncio.to_thread(end_orphans, self._layout.state, supervisord=None)
+            await asyncio.to_thread(self._end_orphans)
             self._pid = None
             _log.info("supervisord.stopped", pid=pid)
 
@@ -161,7 +162,7 @@ class ManagedSupervisord:
             return False
 
     async def _start(self) -> None:
-        await asyncio.to_thread(end_orphans, self._layout.state, supervisord=None)
+        await asyncio.to_thread(self._end_orphans)
         self._layout.supervisor_socket.unlink(missing_ok=True)
         output = self._layout.logs / "supervisord.out"
         pid = _spawn(
@@ -178,6 +179,11 @@ class ManagedSupervisord:
             raise RuntimeUnavailable(f"supervisord does not start: {' '.join(said)}", hint=f"see {output}")
         self._pid = pid
         _log.info("supervisord.started", pid=pid)
+
+    def _end_orphans(self) -> None:
+        """No supervisord of ours lives: what runs of ours is nobody's."""
+        users = {spec.user for spec in specs_on_disk(self._layout).values() if spec.user is not None}
+        end_orphans(self._layout.state, supervisord=None, users=users)
 
     async def _answers(self, pid: int) -> bool:
         """Whether there is nothing to wait for any more: it answers, or it ended."""

@@ -7,6 +7,7 @@ cannot do it leaves to the plain calls. It must work with nothing but supervisor
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -21,13 +22,20 @@ from supervisor.xmlrpc import Faults, RPCError
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _BUFFER = 1 << 20
+_UMASK = 0o027
+"""For the logs of programs: `umask` in its configuration holds for the programs, not for what it writes itself."""
 
 
 class Plugin:
-    """The calls; public methods are what clients may call."""
+    """The calls; public methods are what clients may call.
 
-    def __init__(self, supervisord: Supervisor) -> None:
+    Args:
+        programs: The folder of programs' files; None: `conf.d` beside supervisord's own.
+    """
+
+    def __init__(self, supervisord: Supervisor, programs: str | None = None) -> None:
         self._supervisord = supervisord
+        self._programs = Path(programs or Path(supervisord.options.here, "conf.d"))
 
     def states(self) -> str:
         """JSON: one `[name, state, pid, started, exit code]` for every program."""
@@ -39,22 +47,21 @@ class Plugin:
         return json.dumps(rows, separators=(",", ":"))
 
     def add(self, name: str) -> bool:
-        """Take in the program whose file is `conf.d/<name>.conf`, reading no other file. Repeatable."""
+        """Take in the program whose file is `<name>.conf` in that folder, reading no other file. Repeatable."""
         if name in self._supervisord.process_groups:
             return True
         options = self._supervisord.options
-        group = _parse(options, name)
+        group = _parse(options, name, self._programs)
         # Part of its list of what the files say, so that a later reload finds nothing new.
         options.process_group_configs = [*(each for each in options.process_group_configs if each.name != name), group]
         self._supervisord.add_process_group(group)
         return True
 
 
-def _parse(options: Any, name: object) -> Any:
+def _parse(options: Any, name: object, folder: Path) -> Any:
     """The program's configuration, made by supervisord's own parser."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise RPCError(Faults.BAD_NAME, "no name of a program")
-    folder = Path(options.here, "conf.d")
     parser = UnhosedConfigParser()
     parser.expansions = options.environ_expansions
     try:
@@ -115,8 +122,9 @@ class _Waker:
         """Nothing of this may reach supervisord."""
 
 
-def make(supervisord: Supervisor, *, events: str) -> Plugin:
-    """What supervisord's configuration names: `events` is the daemon's datagram socket."""
+def make(supervisord: Supervisor, *, events: str, programs: str | None = None) -> Plugin:
+    """What supervisord's configuration names: `events` is the daemon's datagram socket, `programs` a folder."""
+    os.umask(_UMASK)
     deferring_http_channel.ac_out_buffer_size = _BUFFER  # else 4 KiB of an answer per turn of the loop
     _Waker(events).attach(supervisord.options)
-    return Plugin(supervisord)
+    return Plugin(supervisord, programs)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from drafterd.files import shared_with
 from drafterd.layout import Layout
 
 LONGEST_SOCKET = 95
@@ -25,7 +26,7 @@ async def pushes(layout: Layout, notice: Callable[[], None]) -> AsyncIterator[No
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as receiver:
         receiver.bind(str(path))
-        path.chmod(0o600)
+        path.chmod(0o600 if shared_with(path.parent) is None else 0o660)
         loop = asyncio.get_running_loop()
         loop.add_reader(receiver, _drain, receiver, notice)
         try:

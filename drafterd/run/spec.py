@@ -1,7 +1,6 @@
 """Launch specifications on disk: what the launcher reads, and what a restarted daemon knows instances by."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -9,10 +8,13 @@ import structlog
 
 from drafterd import files
 from drafterd.domain.errors import BadName
+from drafterd.domain.interfaces import Wrapped
 from drafterd.domain.masking import Mask, secrets
 from drafterd.domain.model import Address, InstanceSpec, Limits
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId, parse_instance_id
+from drafterd.domain.steering import steers
 from drafterd.layout import Layout
+from drafterd.sandbox.groups import kills
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +28,9 @@ class KnownSpec:
     """What the runtime needs of a specification while the instance runs.
 
     Attributes:
+        user: Who alone it runs as, or None.
+        groups: The control groups that it is in.
+        killed: How many processes the kernel had killed there before we looked after it.
         mask: Takes the values of its variables out of what it prints.
     """
 
@@ -35,6 +40,9 @@ class KnownSpec:
     address: Address
     probe_path: str
     limits: Limits = field(default_factory=Limits)
+    user: int | None = None
+    groups: tuple[str, ...] = ()
+    killed: int = field(default=0, compare=False)
     mask: Mask = field(default_factory=lambda: Mask({}), compare=False, repr=False)
 
 
@@ -43,8 +51,8 @@ def preload_path() -> Path:
     return _PRELOAD
 
 
-def known(spec: InstanceSpec) -> KnownSpec:
-    """The part of `spec` that is kept in memory."""
+def known(spec: InstanceSpec, wrapped: Wrapped) -> KnownSpec:
+    """The part of `spec`, and of how it is started, that is kept in memory."""
     return KnownSpec(
         id=spec.id,
         draft=spec.draft,
@@ -52,26 +60,31 @@ def known(spec: InstanceSpec) -> KnownSpec:
         address=spec.address,
         probe_path=spec.probe_path,
         limits=spec.limits,
+        user=wrapped.user,
+        groups=wrapped.groups,
+        killed=kills(wrapped.groups),
         mask=Mask(secrets(spec.environment)),
     )
 
 
-def encode(spec: InstanceSpec, argv: Sequence[str], state: Path) -> bytes:
-    """The file's content: `argv` is the command inside the sandbox's walls, `state` the mark's second half."""
+def encode(spec: InstanceSpec, wrapped: Wrapped, state: Path) -> bytes:
+    """The file's content: `wrapped` is how it starts inside the sandbox's walls, `state` the mark's second half."""
     content = asdict(spec) | {
-        "argv": list(argv),
+        "argv": list(wrapped.argv),
         "environment": _environment(spec),
         "state": str(state),
-        "walls": list(argv) != list(spec.argv),
+        "walls": wrapped.argv != spec.argv,
+        "user": wrapped.user,
+        "groups": list(wrapped.groups),
     }
     return json.dumps(content, sort_keys=True).encode()
 
 
 def write_spec(layout: Layout, instance: InstanceId, data: bytes) -> None:
-    """Put the specification on disk, readable by nobody else."""
+    """Put the specification on disk, readable by nobody else but the user that runs drafts, where that is another."""
     file = layout.spec(instance)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    files.write_atomic(file, data, mode=0o600)
+    files.write_atomic(file, data, mode=0o600 if files.shared_with(file.parent) is None else 0o640)
 
 
 def specs_on_disk(layout: Layout) -> dict[InstanceId, KnownSpec]:
@@ -92,6 +105,7 @@ def _decode(name: str, data: bytes) -> KnownSpec:
     content = json.loads(data)
     address = Address(str(content["address"]["host"]), int(content["address"]["port"]))
     environment = {str(key): str(value) for key, value in content["environment"].items()}
+    groups = tuple(str(folder) for folder in content.get("groups", ()))
     return KnownSpec(
         id=InstanceId(name),
         draft=draft,
@@ -99,6 +113,9 @@ def _decode(name: str, data: bytes) -> KnownSpec:
         address=address,
         probe_path=str(content["probe_path"]),
         limits=Limits(**{name: _number(found) for name, found in content.get("limits", {}).items()}),
+        user=_number(content.get("user")),
+        groups=groups,
+        killed=kills(groups),
         mask=Mask(secrets(environment)),
     )
 
@@ -108,8 +125,8 @@ def _number(found: object) -> int | None:
 
 
 def _environment(spec: InstanceSpec) -> dict[str, str]:
-    """The program's environment. A draft's own NODE_OPTIONS could load code into npm: it is dropped."""
-    environment = {name: value for name, value in spec.environment.items() if name != "NODE_OPTIONS"}
+    """The program's environment. What would steer the programs that make its walls, or npm, is dropped."""
+    environment = {name: value for name, value in spec.environment.items() if not steers(name)}
     if spec.argv and Path(spec.argv[0]).name in _NODE:
         environment["NODE_OPTIONS"] = f"--require {_quoted(str(_PRELOAD))}"
     return environment

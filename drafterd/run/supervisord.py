@@ -9,19 +9,21 @@ import contextlib
 import functools
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import structlog
 
 from drafterd import files
 from drafterd.domain.errors import RuntimeUnavailable
+from drafterd.domain.interfaces import Wrapped
 from drafterd.domain.masking import Mask
 from drafterd.domain.model import Address, Instance, InstanceSpec, InstanceStatus
 from drafterd.domain.names import DraftId, InstanceId
 from drafterd.layout import Layout
 from drafterd.run import spec as specs
 from drafterd.run.elsewhere import Search, remember
+from drafterd.run.giving_back import give_back
 from drafterd.run.guard import Guard
 from drafterd.run.orphans import end_leftovers
 from drafterd.run.owner import Owner, free, listens, owner
@@ -50,7 +52,7 @@ class SupervisordRuntime:
     """Implements `domain.interfaces.Runtime`. `run()` must be running for instances to become ready.
 
     Args:
-        wrap: The command line of an instance inside the sandbox's walls.
+        wrap: How an instance is started inside the sandbox's walls.
         start_timeout: Seconds that a started instance has for its first answer.
         on_change: Called with each instance whose status changed.
         reserved: Ports that a draft's server may not be reached on, because they are another's.
@@ -61,7 +63,7 @@ class SupervisordRuntime:
         self,
         *,
         layout: Layout,
-        wrap: Callable[[InstanceSpec], Sequence[str]],
+        wrap: Callable[[InstanceSpec], Wrapped],
         start_timeout: float,
         on_change: Callable[[InstanceId], None],
         reserved: Callable[[DraftId], Collection[int]] = lambda _draft: (),
@@ -104,8 +106,8 @@ class SupervisordRuntime:
             RuntimeUnavailable: supervisord does not answer, or the files cannot be written.
             ConfigError: A path cannot stand in supervisord's file.
         """
-        argv = await asyncio.to_thread(self._wrap, spec)
-        data = specs.encode(spec, argv, self._layout.state)
+        wrapped = await asyncio.to_thread(self._wrap, spec)
+        known, data = specs.known(spec, wrapped), specs.encode(spec, wrapped, self._layout.state)
         text = program_text(spec.id, spec=self._layout.spec(spec.id), log=self._layout.instance_log(spec.id)).encode()
         async with self._locked(spec.id):
             program = await self._programs.one(spec.id)
@@ -114,12 +116,12 @@ class SupervisordRuntime:
             unchanged = files.holds(self._layout.spec(spec.id), data) and files.holds(self._file(spec.id), text)
             if program is not None and program.active and unchanged and not given_up:
                 return
-            with self._holding(self._track(spec)) as held:
+            with self._holding(self._track(known)) as held:
                 await self._end_task(held)
                 log_start = length(self.log_path(spec.id))
                 await self._begin(spec.id, program, data, text)
                 with self._watched.changes():
-                    held.begin(specs.known(spec), self._clock(), log_start=log_start)
+                    held.begin(known, self._clock(), log_start=log_start)
         _log.info("instance.started", instance=spec.id, port=spec.address.port)
         self._wake.set()
 
@@ -138,6 +140,7 @@ class SupervisordRuntime:
                     with self._watched.changes():
                         track.stopping(self._clock())
                 await self._halt(instance)
+                await give_back(self._layout, self._programs, instance)
                 await self._remove(instance)
                 for address in track.addresses if track else ():
                     if not await free(address, _PORT_WITHIN):
@@ -355,7 +358,7 @@ class SupervisordRuntime:
                 break  # supervisord's KILL did not end it; ours may
             await asyncio.sleep(pause)
             pause = next_pause(pause)
-        left = await asyncio.to_thread(end_leftovers, self._layout.state, instance)
+        left = await asyncio.to_thread(end_leftovers, self._layout.state, instance, self._watched.spec(instance))
         if left:
             raise RuntimeUnavailable(f"processes of {instance} cannot be ended: {sorted(left)}")
 
@@ -381,11 +384,9 @@ class SupervisordRuntime:
         finally:
             track.held, track.touched = False, time.monotonic()
 
-    def _track(self, spec: InstanceSpec) -> Track:
+    def _track(self, spec: specs.KnownSpec) -> Track:
         """The instance's track, a new one for a new instance."""
-        return self._watched.tracks.setdefault(
-            spec.id, Track(id=spec.id, spec=specs.known(spec), since=self._clock(), held=True)
-        )
+        return self._watched.tracks.setdefault(spec.id, Track(id=spec.id, spec=spec, since=self._clock(), held=True))
 
     def _file(self, instance: InstanceId) -> Path:
         return self._layout.programs / f"{instance}.conf"

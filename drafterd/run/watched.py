@@ -65,6 +65,11 @@ class Watched:
             self._show()
         return self._tracks
 
+    def spec(self, instance: InstanceId) -> specs.KnownSpec | None:
+        """What is known of how the instance was started."""
+        track = self.tracks.get(instance)
+        return track.spec if track else None
+
     async def view(self) -> Mapping[InstanceId, Instance]:
         """All instances, at most one second old. Raises `RuntimeUnavailable`."""
         if time.monotonic() - self._looked_at > _FRESH:

@@ -3,17 +3,19 @@
 import asyncio
 import functools
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from drafterd import process
-from drafterd.domain.interfaces import Outcome, Step
+from drafterd.domain.interfaces import Outcome, Step, Wrapped
 from drafterd.domain.model import InstanceSpec, Limits
 from drafterd.sandbox import ownership
-from drafterd.sandbox.network import NO_FENCE, Fence, Fenced, kept
+from drafterd.sandbox.groups import Groups
+from drafterd.sandbox.network import NO_FENCE, Fence, Fenced
 from drafterd.sandbox.places import Places
-from drafterd.sandbox.probe import layers_work, user_of
+from drafterd.sandbox.probe import layers_work
+from drafterd.sandbox.shown import kept, prune
+from drafterd.sandbox.users import Of, builder, enough, number_of
 from drafterd.sandbox.walls import UID, Level, Machine, Room, command
 from drafterd.sandbox.watch import watched
 
@@ -29,7 +31,8 @@ _MEANING = {
         "no-userns: a draft runs as a user of its own and sees its own folder, its tools and the system's libraries"
     ),
 }
-_SHARED = "drafts share the network"
+SHARED = "drafts share the network"
+"""What is said of the network where nothing fences it in."""
 
 
 class BubblewrapSandbox:
@@ -38,13 +41,17 @@ class BubblewrapSandbox:
     Args:
         machine: What walls can be had here.
         network: What fences in the network of builds; or what is said of it where nothing does.
+        groups: Makes control groups, where they can be had.
     """
 
     name = "bubblewrap"
 
-    def __init__(self, places: Places, machine: Machine, network: Fence | str = _SHARED) -> None:
+    def __init__(
+        self, places: Places, machine: Machine, network: Fence | str = SHARED, groups: Groups | None = None
+    ) -> None:
         self._places = places
         self._network = network
+        self._groups = groups
         self._machine = machine
 
     @property
@@ -53,11 +60,20 @@ class BubblewrapSandbox:
         network = self._network
         return f"{_MEANING[self._machine.level]}; {network if isinstance(network, str) else network.meaning}"
 
+    @property
+    def apart(self) -> bool:
+        """Whether each instance runs as a user of its own: as root."""
+        return self._machine.level is Level.NO_USERNS and enough()
+
     @functools.cached_property
     def layered(self) -> bool:
         """Whether the installation's own file system can be laid over itself."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return layers_work(self._machine, self._folder)
+
+    def prepare(self) -> None:
+        """Delete the files that earlier daemons showed in the place of others, and that nothing needs any more."""
+        prune(self._folder, self._places.layout.state / "instances", many=0)
 
     async def run(self, step: Step, *, on_line: Callable[[bytes], None], on_start: Callable[[int], None]) -> Outcome:
         """Run a step to its end, its limit or its deadline. Raises `OSError` if it cannot be started."""
@@ -65,22 +81,15 @@ class BubblewrapSandbox:
         network = self._network
         fence = NO_FENCE if isinstance(network, str) else await network.around(step.name)
         argv = await asyncio.to_thread(self._prepare, step, user, fence)
+        group = await asyncio.to_thread(self._groups.for_build, step.limits) if self._groups else None
         outcome = await watched(
             step,
-            lambda started: process.run(
-                argv,
-                cwd=step.cwd,
-                environment=step.environment,
-                timeout=step.timeout,
-                grace=step.grace,
-                output_max=step.output_max,
-                flood_max=step.flood_max,
-                on_line=on_line,
-                on_start=started,
-                niceness=_NICENESS,
-                blocked={signal.SIGTERM},
-            ),
-            on_start,
+            argv,
+            on_line=on_line,
+            on_start=on_start,
+            group=group,
+            niceness=_NICENESS,
+            blocked={signal.SIGTERM},
         )
         code = outcome.code
         if code is not None and _SIGNALLED < code <= _SIGNALLED + _SIGNALS:
@@ -101,18 +110,27 @@ class BubblewrapSandbox:
                     ownership.give_once(part, user)
         room = replace(self._room(step.cwd, user, writable, step.limits), layers=step.layers)
         names = kept(self._folder, fence.files)
+        prune(self._folder, self._places.layout.state / "instances")
         return (*fence.words, *command(self._machine, replace(room, files={**room.files, **names}), step.argv))
 
-    def wrap(self, spec: InstanceSpec) -> Sequence[str]:
-        """The command line of an instance. Its release is its own: servers keep caches and data beside their code."""
-        user, release = self._user(spec.draft), self._places.release(spec)
+    def wrap(self, spec: InstanceSpec) -> Wrapped:
+        """How an instance is started. Its release is its own: servers keep caches and data beside their code."""
+        user, release = self._user(spec.id), self._places.release(spec)
         if self._machine.level is Level.NO_USERNS:
             ownership.give_once(release, user)
         limits = Limits(memory=spec.limits.memory, processes=spec.limits.processes)  # the launcher has set the others
-        return command(self._machine, self._room(Path(spec.cwd), user, (release,), limits), spec.argv)
+        group = self._groups.for_instance(spec.id, spec.limits) if self._groups else None
+        return Wrapped(
+            argv=command(self._machine, self._room(Path(spec.cwd), user, (release,), limits), spec.argv),
+            user=user if self.apart else None,
+            groups=tuple(map(str, group.folders)) if group else (),
+        )
 
-    def _user(self, draft: str | None) -> int:
-        return user_of(draft) if self._machine.level is Level.NO_USERNS else UID
+    def _user(self, instance: str | None) -> int:
+        if self._machine.level is not Level.NO_USERNS:
+            return UID
+        state = self._places.layout.state
+        return number_of(Of.INSTANCE, instance, state) if instance else builder(state)
 
     def _room(self, cwd: Path, user: int, writable: tuple[Path, ...], limits: Limits) -> Room:
         return Room(

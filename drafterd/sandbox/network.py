@@ -4,7 +4,6 @@ Names that are let through are looked up out here, by us; inside they are known 
 """
 
 import asyncio
-import hashlib
 import ipaddress
 import socket
 import sys
@@ -17,7 +16,6 @@ from pathlib import Path
 import psutil
 
 import drafterd
-from drafterd import files
 from drafterd.domain.model import Address
 from drafterd.fence.plan import Hole, Plan, to_word
 
@@ -240,18 +238,6 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def kept(folder: Path, shown: Mapping[str, str]) -> dict[str, Path]:
-    """Files with these texts, by the place where they are seen; each text is written once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for place, text in shown.items():
-        file = folder / f"{place.rpartition('/')[2]}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
-        if not file.exists():
-            files.write_atomic(file, text.encode(), mode=0o644, sync=False)
-        found[place] = file
-    return found
 
 
 _MEANING = {

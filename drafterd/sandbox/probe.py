@@ -1,11 +1,9 @@
 """What walls can be had on this machine: found out by running `true` within all of them."""
 
 import functools
-import hashlib
 import importlib.util
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +11,8 @@ from pathlib import Path
 
 from drafterd.domain.interfaces import Layer
 from drafterd.sandbox.network import Reach, Way, Wish, fenced, own_addresses
+from drafterd.sandbox.trial import refusal
+from drafterd.sandbox.users import builder
 from drafterd.sandbox.walls import UID, Level, Machine, Room, command
 
 _TIMEOUT = 10.0
@@ -44,11 +44,6 @@ _SETTINGS = (
 
 _OPERATORS = ("/usr/etc", "/usr/local/etc", "/usr/src")
 """In /usr, but an operator's: npm's global configuration may hold a token."""
-
-# Numbers that no system gives to its users.
-_BUILDER = 1_900_000_000
-_UIDS = 1_000_000
-_NOBODY = 65_534
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,7 @@ def _probe(program: str, user: int) -> Found:
     reason = ""
     for machine in _candidates(machine_with(program), user):
         room = Room(cwd=Path("/"), uid=_somebody(machine))
-        said = _said(command(machine, room, ("/usr/bin/true",)))
+        said = refusal(command(machine, room, ("/usr/bin/true",)))
         if said is None:
             return Found(machine)
         reason = reason or said
@@ -103,11 +98,11 @@ def layers_work(machine: Machine, folder: Path) -> bool:
         (places["lower"] / "x").touch()
         writable = (Path(place),)
         room = Room(cwd=Path("/"), uid=_somebody(machine), writable=writable, layers=(Layer(**places),))
-        return _said(command(machine, room, ("/usr/bin/test", "-e", str(places["place"] / "x")))) is None
+        return refusal(command(machine, room, ("/usr/bin/test", "-e", str(places["place"] / "x")))) is None
 
 
 def _somebody(machine: Machine) -> int:
-    return user_of(None) if machine.level is Level.NO_USERNS else UID
+    return builder(Path("/")) if machine.level is Level.NO_USERNS else UID
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +130,10 @@ def way_out(machine: Machine, reach: Reach) -> WayFound:
 def _probe_fence(bwrap: str, level: Level, closed: bool, program: str, user: int) -> WayFound:  # noqa: FBT001 - a key
     way = Way(program=program, user_namespace=user != 0)
     machine = replace(machine_with(bwrap), level=level, closed=closed)
-    room = Room(cwd=Path("/"), uid=user_of(None) if level is Level.NO_USERNS else UID)
+    room = Room(cwd=Path("/"), uid=builder(Path("/")) if level is Level.NO_USERNS else UID)
     reach = Reach.INTERNET if program else Reach.OFF
     fence = fenced(Wish(reach=reach), way, {}, own_addresses())
-    said = _said((*fence.words, *command(machine, room, ("/usr/bin/true",))))
+    said = refusal((*fence.words, *command(machine, room, ("/usr/bin/true",))))
     return WayFound(way) if said is None else WayFound(None, said)
 
 
@@ -148,18 +143,6 @@ def _candidates(machine: Machine, user: int) -> Iterator[Machine]:
         yield replace(machine, level=Level.NO_USERNS)
     yield replace(machine, level=Level.FULL)
     yield replace(machine, level=Level.FULL, closed=False)
-
-
-def _said(argv: tuple[str, ...]) -> str | None:
-    """Why the command did not run, or None: it did."""
-    try:
-        subprocess.run(argv, env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=True)
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").split("\n")
-        return (lines[0].strip() or f"exit code {error.returncode}")[:200]
-    except (OSError, subprocess.SubprocessError) as error:
-        return " ".join(str(error).split())[:200]
-    return None
 
 
 def machine_with(program: str, root: Path = Path("/")) -> Machine:
@@ -173,18 +156,3 @@ def machine_with(program: str, root: Path = Path("/")) -> Machine:
     system += [f"/etc/{name}" for name in _SETTINGS if (root / "etc" / name).exists()]
     covered = tuple(path for path in _OPERATORS if (root / path[1:]).is_dir())
     return Machine(bwrap=program, level=Level.NONE, links=links, system=tuple(system), covered=covered)
-
-
-def user_of(draft: str | None) -> int:
-    """The user that a draft's servers run as where we are root, the same in every run; None: the one of all builds.
-
-    Builds share one because they share the caches of the package managers.
-    """
-    digest = hashlib.blake2b((draft or "").encode(), digest_size=6).digest()
-    wanted = _BUILDER + (1 + int.from_bytes(digest, "big") % _UIDS if draft else 0)
-    try:
-        maps = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    except OSError:
-        return _NOBODY
-    known = any(int(first) <= wanted < int(first) + int(count) for first, _, count in maps)
-    return wanted if known else _NOBODY

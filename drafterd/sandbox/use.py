@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drafterd import process
+from drafterd.sandbox.residents import user_of
 
 _PROC = Path("/proc")
 _PRIVATE = (b"RssAnon:", b"RssShmem:")
@@ -33,9 +34,14 @@ class _Task:
     threads: int
 
 
-def used(group: int, mark: str | None = None) -> Use:
-    """What a group's processes use, with all that descends from them, and strays that bear the mark."""
-    return used_by({"": group}, lambda pid: "" if mark is not None and _bears(pid, mark) else None)[""]
+def used(group: int, mark: str | None = None, user: int | None = None) -> Use:
+    """What a group's processes use, with all that descends from them, and strays that bear the mark or are the user's."""
+
+    def owner(pid: int) -> str | None:
+        ours = (mark is not None and _bears(pid, mark)) or (user is not None and user_of(pid) == user)
+        return "" if ours else None
+
+    return used_by({"": group}, owner)[""]
 
 
 def used_by(groups: Mapping[str, int], owner: Callable[[int], str | None]) -> dict[str, Use]:

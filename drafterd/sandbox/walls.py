@@ -16,17 +16,17 @@ UID = 1000
 """Who a draft is inside a user namespace."""
 
 TMP_MAX = 1 << 30
-"""Bytes of /tmp, which is memory; less where the memory is limited to less."""
+"""Bytes of /tmp, which is memory; at most half of it where it is limited, so that a full /tmp is told as such."""
 
 SHM_MAX = 1 << 28
-"""Bytes of /dev/shm, which is memory; less where the memory is limited to less."""
+"""Bytes of /dev/shm, which is memory; at most a quarter of it where it is limited."""
 
 SPARE_PROCESSES = 64
 """The kernel's limit lies so much above ours, which is the one that says what was hit."""
 
 # Signals to the whole group must end the programs, not bubblewrap, which would take them along at once:
 # it is started with TERM blocked, and this lets TERM through again behind it.
-_OPEN_TO_TERM = ("/usr/bin/env", "--default-signal=TERM")
+OPEN_TO_TERM = ("/usr/bin/env", "--default-signal=TERM")
 _PRLIMIT = "/usr/bin/prlimit"
 _SETPRIV = "/usr/bin/setpriv"
 
@@ -103,9 +103,9 @@ def command(machine: Machine, room: Room, argv: Sequence[str]) -> tuple[str, ...
         "--chdir",
         str(room.cwd),
         "--",
-        *_OPEN_TO_TERM,
-        *_limits(room.limits),
-        *(_become(room.uid) if machine.level is Level.NO_USERNS else ()),
+        *OPEN_TO_TERM,
+        *kernel_limits(room.limits),
+        *(become(room.uid, room.uid) if machine.level is Level.NO_USERNS else ()),
         *argv,
     )
 
@@ -119,7 +119,7 @@ def _namespaces(machine: Machine, room: Room) -> Iterator[str]:
     yield from ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
     yield from ("--hostname", "draft", "--die-with-parent", "--cap-drop", "ALL")
     if machine.level is Level.NO_USERNS:
-        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):  # for `_become`, which drops them too
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):  # for `become`, which drops them too
             yield from ("--cap-add", capability)
 
 
@@ -133,7 +133,7 @@ def _system(machine: Machine) -> Iterator[str]:
 
 def _memory(most: int | None) -> tuple[str, ...]:
     """What is made anew for each: nothing of it lies on the disk, and all of it has a size."""
-    sizes = (SHM_MAX, TMP_MAX) if most is None else (min(SHM_MAX, most), min(TMP_MAX, most))
+    sizes = (SHM_MAX, TMP_MAX) if most is None else (max(1, min(SHM_MAX, most // 4)), max(1, min(TMP_MAX, most // 2)))
     shared = ("--perms", "1777", "--size", str(sizes[0]), "--tmpfs", "/dev/shm")  # noqa: S108 - its own
     temporary = ("--perms", "1777", "--size", str(sizes[1]), "--tmpfs", "/tmp")  # noqa: S108 - its own
     return ("--proc", "/proc", "--dev", "/dev", *shared, "--remount-ro", "/dev", *temporary)
@@ -166,8 +166,8 @@ def _below(system: Sequence[str], hidden: Sequence[Path]) -> list[str]:
     return sorted({str(path) for path in hidden for seen in system if PurePath(seen) in path.parents})
 
 
-def _limits(limits: Limits) -> Iterator[str]:
-    """Set inside: there the kernel counts the processes of this user namespace only."""
+def kernel_limits(limits: Limits) -> Iterator[str]:
+    """The words that set what the kernel bounds. Set inside walls, where it counts their processes only."""
     yield from (_PRLIMIT, "--core=0")
     if limits.processes is not None:
         yield f"--nproc={limits.processes + SPARE_PROCESSES}"
@@ -178,6 +178,7 @@ def _limits(limits: Limits) -> Iterator[str]:
     yield "--"
 
 
-def _become(uid: int) -> tuple[str, ...]:
-    who = ("--reuid", str(uid), "--regid", str(uid), "--clear-groups")
+def become(user: int, group: int) -> tuple[str, ...]:
+    """The words that make root this user, for good and with no right left."""
+    who = ("--reuid", str(user), "--regid", str(group), "--clear-groups")
     return (_SETPRIV, *who, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--")

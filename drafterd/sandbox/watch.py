@@ -8,14 +8,16 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import structlog
 
 from drafterd import process
 from drafterd.domain.interfaces import Exceeded, Outcome, Step
+from drafterd.domain.model import Limits
 from drafterd.sandbox import disk
+from drafterd.sandbox.groups import Group
 from drafterd.sandbox.use import used
 from drafterd.sandbox.walk import TooDeep
 
@@ -27,33 +29,68 @@ _DISK_EVERY = 8
 
 
 async def watched(
-    step: Step, run: Callable[[Callable[[int], None]], Awaitable[Outcome]], on_start: Callable[[int], None]
+    step: Step,
+    argv: Sequence[str],
+    *,
+    on_line: Callable[[bytes], None],
+    on_start: Callable[[int], None],
+    group: Group | None = None,
+    user: int | None = None,
+    limits: Limits | None = None,
+    niceness: int = 0,
+    blocked: Collection[signal.Signals] = (),
 ) -> Outcome:
-    """Run a step, and kill its group once it exceeds a limit.
+    """Run a step to its end, its limit or its deadline, and kill its group once it exceeds a limit.
 
     Args:
-        run: Runs the step to its end; is given what it must call with the number of the group.
+        argv: The step's command, with what a sandbox puts before it.
+        on_line: As `on_start`, `limits`, `niceness` and `blocked`: see `process.run`.
+        group: The control group that the step enters; afterwards it is gone, with all that was in it.
+        user: Who runs nothing but this step.
     """
-    watch = _Watch(step)
+    watch = _Watch(step, group, user)
 
-    def started(group: int) -> None:
-        watch.group = group
-        on_start(group)
+    def started(number: int) -> None:
+        watch.group = number
+        on_start(number)
 
     looking = asyncio.get_running_loop().create_task(watch.look())
     try:
-        outcome = await run(started)
+        outcome = await process.run(
+            group.around(argv) if group else argv,
+            cwd=step.cwd,
+            environment=step.environment,
+            timeout=step.timeout,
+            grace=step.grace,
+            output_max=step.output_max,
+            flood_max=step.flood_max,
+            on_line=on_line,
+            on_start=started,
+            limits=limits,
+            niceness=niceness,
+            blocked=blocked,
+        )
     finally:
         looking.cancel()
         await asyncio.wait([looking])
-    return replace(outcome, exceeded=watch.exceeded or outcome.exceeded)
+        refused = await _closed(group) if group else None
+    return replace(outcome, exceeded=watch.exceeded or refused or outcome.exceeded)
+
+
+async def _closed(group: Group) -> Exceeded | None:
+    """Remove the group; what the kernel refused it while nobody looked."""
+    refused = await asyncio.to_thread(group.exceeded)
+    await asyncio.to_thread(group.close)
+    return refused
 
 
 class _Watch:
     """Looks after one step."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, control: Group | None, user: int | None) -> None:
         self._step = step
+        self._control = control
+        self._user = user
         self._free = disk.free(step.cwd)
         self._looks = 0
         self.group: int | None = None
@@ -75,8 +112,10 @@ class _Watch:
     def _find(self, group: int) -> Exceeded | None:
         """The limit that is exceeded now; called in a thread."""
         limits = self._step.limits
+        if self._control and (refused := self._control.exceeded()):
+            return refused
         if limits.memory is not None or limits.processes is not None:
-            use = used(group, self._step.environment.get(process.MARK))
+            use = used(group, self._step.environment.get(process.MARK), self._user)
             if limits.memory is not None and use.memory > limits.memory:
                 return Exceeded.MEMORY
             if limits.processes is not None and use.processes > limits.processes:

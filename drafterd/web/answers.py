@@ -95,27 +95,27 @@ class Answers:
             refresh=manner.retry,
             method=visit.request.method,
         )
-        return _page(manner.status, text, headers)
+        return page(manner.status, text, headers)
 
     def nowhere(self, request: web.Request) -> web.Response:
         """An address outside every draft."""
         detail = f"no draft has this address; drafts are at {self._path_prefix}/<name>"
         if not wants_page(request):
-            return problem_response(HTTPStatus.NOT_FOUND, "no-such-address", detail, headers=_COMMON)
+            return problem_response(HTTPStatus.NOT_FOUND, "no-such-address", detail, headers=COMMON)
         text = render_edge("nowhere.html", prefix=self._path_prefix, draft=None, file=False, **_STILL)
-        return _page(HTTPStatus.NOT_FOUND, text, {})
+        return page(HTTPStatus.NOT_FOUND, text, {})
 
     def no_file(self, visit: Answer) -> web.Response:
         """A static draft that has no such file."""
         headers = {"X-Draft-State": visit.state}
         if not wants_page(visit.request):
             return problem_response(
-                HTTPStatus.NOT_FOUND, "no-such-file", "the draft has no such file", headers={**_COMMON, **headers}
+                HTTPStatus.NOT_FOUND, "no-such-file", "the draft has no such file", headers={**COMMON, **headers}
             )
         text = render_edge(
             "nowhere.html", prefix=self._path_prefix, draft=visit.place.draft, file=f"{visit.place.base}/", **_STILL
         )
-        return _page(HTTPStatus.NOT_FOUND, text, headers)
+        return page(HTTPStatus.NOT_FOUND, text, headers)
 
     def _for_programs(self, visit: Answer, manner: _Manner, headers: Mapping[str, str]) -> web.Response:
         report = visit.report
@@ -136,7 +136,7 @@ class Answers:
             _code(visit, problem),
             f"{detail}: {problem.summary}" if problem and visit.state == State.FAILED else detail,
             hint=problem.hint if problem else "",
-            headers={**_COMMON, **headers},
+            headers={**COMMON, **headers},
             extra=extra,
         )
 
@@ -146,7 +146,8 @@ def wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get("Accept", "").lower()
 
 
-_COMMON: Mapping[str, str] = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+COMMON: Mapping[str, str] = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+"""What every answer of the edge's own bears."""
 _STILL: Mapping[str, object] = {"events": "", "home": "/", "refresh": 0, "method": "GET", "state": "nowhere"}
 
 
@@ -167,11 +168,12 @@ def _code(visit: Answer, problem: Problem | None) -> str:
     return f"draft-{visit.state}" if visit.state != State.READY else "draft-not-reached"
 
 
-def _page(status: int, text: str, headers: Mapping[str, str]) -> web.Response:
+def page(status: int, text: str, headers: Mapping[str, str], *, form_action: str = "'none'") -> web.Response:
+    """A page of the edge: never cached, never indexed, with a policy that fits it."""
     policy = {
-        "Content-Security-Policy": edge_policy(),
+        "Content-Security-Policy": edge_policy(form_action),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         "Vary": "Accept",
     }
-    return web.Response(status=status, text=text, content_type="text/html", headers={**_COMMON, **policy, **headers})
+    return web.Response(status=status, text=text, content_type="text/html", headers={**COMMON, **policy, **headers})

@@ -6,24 +6,34 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from drafterd.reconcile.control import Control
-from drafterd.web import builds, drafts, openapi, system
+from drafterd.reconcile.gate import Gate
+from drafterd.web import builds, drafts, openapi, protection, releases, system
 from drafterd.web.access import Access, Need
 from drafterd.web.dashboard import Dashboard
 from drafterd.web.events import Streams
 from drafterd.web.operations import Call, Operation, register
+from drafterd.web.patience import until_ready
 from drafterd.web.problems import problems
 from drafterd.web.queries import Body, Query
 
-OPERATIONS: tuple[Operation, ...] = (*system.OPERATIONS, *drafts.OPERATIONS, *builds.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *system.OPERATIONS,
+    *drafts.OPERATIONS,
+    *releases.OPERATIONS,
+    *builds.OPERATIONS,
+    *protection.OPERATIONS,
+)
 """All that the API can do."""
 
+_OF_DRAFTS = "/api/v1/drafts"
 _BODY_MAX = 64 * 1024
 
 
-def api_app(*, control: Control, access: Access, version: str) -> web.Application:
+def api_app(*, control: Control, gate: Gate, access: Access, version: str) -> web.Application:
     """The application; listen with `Listener`."""
-    middlewares: list[Middleware] = [problems, _known_host(access)]
+    middlewares: list[Middleware] = [problems, _known_host(access), until_ready(control, below=_OF_DRAFTS)]
     app = web.Application(middlewares=middlewares, client_max_size=_BODY_MAX)
+    app[protection.GATE] = gate
     streams = Streams()
     app.on_shutdown.append(streams.close)
     app.on_response_prepare.append(_guard)

@@ -1,4 +1,4 @@
-"""The status page: every draft at a glance, one draft in full. Looks only; changes nothing.
+"""The status page: every draft at a glance, one draft in full, and the way back to an earlier release.
 
 `/` tells what anyone on this machine may know. The cookie reaches only `/drafts...`, so lines of
 logs and edits are shown there.
@@ -23,6 +23,7 @@ from drafterd.web.log_view import LogView, log_view
 from drafterd.web.operations import demand
 from drafterd.web.pages import DASHBOARD_SCRIPT, LOG_SCRIPT, STYLE, asset, dashboard_policy, render
 from drafterd.web.problems import HttpProblem
+from drafterd.web.queries import RELEASE_MAX
 
 _EDITS_MAX = 200
 _CODE_MAX = 200
@@ -33,14 +34,21 @@ _TYPES = {STYLE: "text/css", DASHBOARD_SCRIPT: "text/javascript", LOG_SCRIPT: "t
 
 _ISOLATION = {
     "none": "Drafts are not isolated: one could read the files and reach the servers of the others.",
+    "uid-only": "Drafts run as users of their own: each reads its own files, and what everybody on this machine may.",
     "no-userns": "Drafts are isolated: each sees its own files only.",
     "full": "Drafts are isolated: each sees its own files only.",
 }
 
-_WALLS = ("full", "no-userns")
-_FENCED = ("builds reach", "builds nothing")
-_NETWORK_SHARED = "They share the network, their builds too."
-_NETWORK_OF_BUILDS = "Running ones share the network; their builds do not reach this machine or its private networks."
+_WALLS = ("full", "no-userns", "uid-only")
+_BUILDS_FENCED = ("builds reach", "builds nothing")
+_RUNS_FENCED = "drafts reach the internet"
+_NETWORK = {
+    (False, False): "They share the network, their builds too.",
+    (False, True): "Running ones share the network; their builds do not reach this machine or its private networks.",
+    (True, False): "Running ones do not reach this machine or its private networks; their builds share the network.",
+    (True, True): "They do not reach this machine or its private networks, nor do their builds.",
+}
+"""By whether running drafts are fenced in, and whether builds are."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,6 +69,7 @@ class Dashboard:
         # The id `_drafterd` is reserved: no draft can be in the way.
         app.router.add_get("/drafts/_drafterd/events", self.events, allow_head=False)
         app.router.add_get("/drafts/{id}", self._page(self.draft))
+        app.router.add_post("/drafts/{id}/rollback", self._page(self.rollback))
         app.router.add_get("/drafts/{id}/log", self.log, allow_head=False)
         app.router.add_get("/_drafterd/static/{name}", self.static)
 
@@ -106,6 +115,17 @@ class Dashboard:
                 version=self._control.status().version,
             )
         )
+
+    async def rollback(self, request: web.Request) -> web.StreamResponse:
+        """A button of a draft's page: another release is to serve; without a name the newest good one again."""
+        demand(request, self._access, Need.TOKEN)
+        draft = parse_draft_id(request.match_info["id"])
+        release = (await request.post()).get("release", "")
+        if isinstance(release, str) and release:
+            await self._control.rollback.pin(draft, release[:RELEASE_MAX])
+        else:
+            await self._control.rollback.unpin(draft)
+        return _see(f"/drafts/{draft}")
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Says which drafts have changed; the page then fetches itself anew."""
@@ -178,8 +198,7 @@ def _isolation(sandbox: str) -> str:
     said = _ISOLATION.get(level, f"Drafts run in the sandbox “{sandbox}”.")
     if level not in _WALLS:
         return said
-    fenced = any(words in sandbox for words in _FENCED)
-    return f"{said} {_NETWORK_OF_BUILDS if fenced else _NETWORK_SHARED}"
+    return f"{said} {_NETWORK[_RUNS_FENCED in sandbox, any(words in sandbox for words in _BUILDS_FENCED)]}"
 
 
 def _html(text: str, *, status: int = 200) -> web.Response:

@@ -4,6 +4,7 @@ Never proxies and never changes anything. The proxy is its only client, so a vis
 entry of `X-Forwarded-For`; without one it is a program on this machine.
 """
 
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -17,11 +18,14 @@ from drafterd.domain.report import DraftReport
 from drafterd.domain.routing import path_of
 from drafterd.domain.state import State
 from drafterd.reconcile.control import Control
+from drafterd.reconcile.gate import Gate
 from drafterd.web import files, places
 from drafterd.web.access import host_name, is_loopback
 from drafterd.web.answers import Answer, Answers
+from drafterd.web.entrance import AUTH, Entrance
 from drafterd.web.events import Streams
 from drafterd.web.log_stream import asked_position
+from drafterd.web.patience import until_ready
 from drafterd.web.places import OURS, EdgeSettings, Place
 from drafterd.web.problems import problem_response, problems
 from drafterd.web.visits import draft_events
@@ -30,15 +34,17 @@ _READING = frozenset({"GET", "HEAD"})
 _FALLBACK = "/_drafterd/fallback"
 
 
-def edge_app(*, control: Control, settings: EdgeSettings) -> web.Application:
+def edge_app(*, control: Control, gate: Gate, settings: EdgeSettings) -> web.Application:
     """The application that the proxy sends every request to which no draft answers."""
     streams = Streams()
-    edge = _Edge(control, settings, streams)
-    middlewares: list[Middleware] = [problems]
+    entrance = Entrance(gate, https=urlsplit(settings.public_origin).scheme == "https")
+    edge = _Edge(control, settings, streams, entrance)
+    middlewares: list[Middleware] = [problems, until_ready(control)]
     app = web.Application(middlewares=middlewares)
     app.on_shutdown.append(streams.close)
     app.on_response_prepare.append(_hide_server)
     app.router.add_route("*", _FALLBACK, edge.fallback)
+    app.router.add_route("*", AUTH, entrance.auth)
     app.router.add_route("*", "/{path:.*}", edge.answer)
     return app
 
@@ -48,8 +54,9 @@ async def _hide_server(_request: web.Request, response: web.StreamResponse) -> N
 
 
 class _Edge:
-    def __init__(self, control: Control, settings: EdgeSettings, streams: Streams) -> None:
+    def __init__(self, control: Control, settings: EdgeSettings, streams: Streams, entrance: Entrance) -> None:
         self._control = control
+        self._entrance = entrance
         self._settings = settings
         self._streams = streams
         self._public_host = host_name(urlsplit(settings.public_origin).netloc)
@@ -62,13 +69,18 @@ class _Edge:
         if place is None:
             return self._outside(request, raw_path)
         report = self._report(place.draft)
-        if place.rest == f"{OURS}events" and request.method == "GET" and self._is_primary(place, report):
-            return await self._events(request, place)
-        if report is None or report.state is State.REMOVING:
-            return self._answers.of(self._visit(request, place, report))
-        if not self._is_primary(place, report):
+        if report is not None and not self._is_primary(place, report):
+            if report.state is State.REMOVING:
+                return self._answers.of(self._visit(request, place, report))
             return self._to_primary(request, place, report)
-        if report.state is State.READY and report.static_root is not None:
+        stopped = await self._entrance.answer(request, place)
+        return stopped if stopped is not None else await self._inside(request, place, report)
+
+    async def _inside(self, request: web.Request, place: Place, report: DraftReport | None) -> web.StreamResponse:
+        """At the draft's own address, for who may come in."""
+        if place.rest == f"{OURS}events" and request.method == "GET":
+            return await self._events(request, place)
+        if report is not None and report.state is State.READY and report.static_root is not None:
             return await self._static(request, place, report, report.static_root)
         return self._answers.of(self._visit(request, place, report))
 
@@ -82,7 +94,11 @@ class _Edge:
         place = self._place(host, url.path)
         if place is None:
             return self._answers.nowhere(request)
-        return self._answers.of(self._visit(request, place, self._report(place.draft), down=True))
+        report = self._report(place.draft)
+        if report is not None and self._entrance.is_protected(place.draft):
+            # Anybody can ask for this, and the proxy has taken our cookie away: no word about the draft.
+            report = replace(report, state=State.READY, problem=None)
+        return self._answers.of(self._visit(request, place, report, down=True))
 
     def _visit(self, request: web.Request, place: Place, report: DraftReport | None, *, down: bool = False) -> Answer:
         return Answer(
@@ -132,10 +148,15 @@ class _Edge:
         return _redirect(request, f"{path_of(draft, self._settings.path_prefix)}{raw_path}")
 
     async def _static(self, request: web.Request, place: Place, report: DraftReport, root: str) -> web.StreamResponse:
+        site = files.Site(
+            root=root,
+            base=place.base,
+            fallback=report.fallback,
+            listed=report.target is not None and not report.target.noindex,
+            private=self._entrance.is_protected(place.draft),
+        )
         try:
-            return await files.serve_file(
-                request, root=root, base=place.base, rest=place.rest, fallback=report.fallback
-            )
+            return await files.serve_file(request, site, place.rest)
         except files.Missing:
             return self._answers.no_file(self._visit(request, place, report))
         except web.HTTPMethodNotAllowed as error:

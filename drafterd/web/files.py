@@ -4,12 +4,11 @@ The tree is a draft's own work, so nothing in it is believed: every part of a pa
 the one before it, and no link is followed anywhere.
 """
 
-import mimetypes
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -17,61 +16,49 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-_FOREVER = "public, max-age=31536000, immutable"
+from drafterd.domain.media import cache_control, content_type
+
 _ASK = "no-cache"
-_HASHED = re.compile(r"(?:^|/)_next/static/(?!.*\.html?$)")
 _READING = frozenset({"GET", "HEAD"})
 _PAGE_MAX = 2_000_000
 _DEPTH_MAX = 64
 _BASE_HEADERS = {
-    "X-Robots-Tag": "noindex",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-
-_TYPES = mimetypes.MimeTypes()
-for _extension, _type in {
-    ".js": "text/javascript",
-    ".mjs": "text/javascript",
-    ".cjs": "text/javascript",
-    ".css": "text/css",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".json": "application/json",
-    ".map": "application/json",
-    ".webmanifest": "application/manifest+json",
-    ".wasm": "application/wasm",
-    ".svg": "image/svg+xml",
-    ".ico": "image/x-icon",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".woff": "font/woff",
-    ".woff2": "font/woff2",
-    ".ttf": "font/ttf",
-    ".otf": "font/otf",
-    ".mp4": "video/mp4",
-    ".webm": "video/webm",
-    ".mp3": "audio/mpeg",
-    ".md": "text/plain",
-    ".txt": "text/plain",
-    ".xml": "application/xml",
-    ".pdf": "application/pdf",
-}.items():
-    _TYPES.add_type(_type, _extension)
-
-_TEXTS = frozenset({"application/json", "application/manifest+json", "application/xml", "image/svg+xml"})
 
 
 class Missing(Exception):
     """There is no such file, or it must not be shown."""
 
 
-async def serve_file(request: web.Request, *, root: str, base: str, rest: str, fallback: str) -> web.StreamResponse:
-    """Answer from the folder `root`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What is served.
 
-    Args:
-        base: The draft's address as a path; `rest` lies below it, still encoded.
+    Attributes:
+        root: The folder.
+        base: Its address as a path.
         fallback: The file that answers for unknown pages, or "".
+        listed: Whether search engines may list it.
+        private: Whether caches that many visitors share must keep nothing of it.
+    """
+
+    root: str
+    base: str
+    fallback: str
+    listed: bool = False
+    private: bool = False
+
+    def headers(self, *, cache: str) -> dict[str, str]:
+        """What every answer bears."""
+        unlisted = {} if self.listed else {"X-Robots-Tag": "noindex"}
+        kept = f"private, {cache.removeprefix('public, ')}" if self.private else cache
+        return {**_BASE_HEADERS, **unlisted, "Cache-Control": kept}
+
+
+async def serve_file(request: web.Request, site: Site, rest: str) -> web.StreamResponse:
+    """Answer from the site's folder; `rest` lies below its address, still encoded.
 
     Raises:
         Missing: Nothing there answers for this path.
@@ -80,15 +67,15 @@ async def serve_file(request: web.Request, *, root: str, base: str, rest: str, f
     if request.method not in _READING:
         raise web.HTTPMethodNotAllowed(request.method, sorted(_READING))
     if not rest:
-        return _moved(f"{base}/", request)
+        return _moved(request, site, "/")
     try:
         parts = _split(rest)
-        with _opened(root, parts) as found:
+        with _opened(site.root, parts) as found:
             if found.folder and not rest.endswith("/"):
-                return _moved(f"{base}{rest}/", request)
-            return await _send(request, found)
+                return _moved(request, site, f"{rest}/")
+            return await _send(request, site, found)
     except Missing:
-        return await _instead(request, root=root, fallback=fallback, rest=rest)
+        return await _instead(request, site, rest)
 
 
 class _OpenFile(web.FileResponse):
@@ -194,28 +181,24 @@ def _regular(descriptor: int) -> int:
     return descriptor
 
 
-async def _send(request: web.Request, found: _Found) -> web.StreamResponse:
+async def _send(request: web.Request, site: Site, found: _Found) -> web.StreamResponse:
     """Through the open descriptor: what was checked is what is sent. Ranges and 304 included."""
-    headers = {
-        **_BASE_HEADERS,
-        "Content-Type": content_type(found.name),
-        "Cache-Control": _FOREVER if _HASHED.search(found.name) else _ASK,
-    }
+    headers = {**site.headers(cache=cache_control(found.name)), "Content-Type": content_type(found.name)}
     response = _OpenFile(Path(f"/proc/self/fd/{found.descriptor}"), headers=headers)
     await response.prepare(request)
     return response
 
 
-async def _instead(request: web.Request, *, root: str, fallback: str, rest: str) -> web.StreamResponse:
+async def _instead(request: web.Request, site: Site, rest: str) -> web.StreamResponse:
     """The draft's own answer for what is not there: its fallback page, else its `404.html`."""
-    if fallback and _wants_page(request, rest):
-        with _opened(root, _split(f"/{fallback}")) as found:
-            return await _send(request, found)
-    with _opened(root, ["404.html"]) as found:
+    if site.fallback and _wants_page(request, rest):
+        with _opened(site.root, _split(f"/{site.fallback}")) as found:
+            return await _send(request, site, found)
+    with _opened(site.root, ["404.html"]) as found:
         if os.fstat(found.descriptor).st_size > _PAGE_MAX or not _wants_page(request, rest):
             raise Missing
         body = os.pread(found.descriptor, _PAGE_MAX, 0)
-    headers = {**_BASE_HEADERS, "Content-Type": content_type("404.html"), "Cache-Control": "no-store"}
+    headers = {**site.headers(cache="no-store"), "Content-Type": content_type("404.html")}
     return web.Response(status=HTTPStatus.NOT_FOUND, body=body, headers=headers)
 
 
@@ -224,16 +207,8 @@ def _wants_page(request: web.Request, rest: str) -> bool:
     return "text/html" in request.headers.get("Accept", "") or "." not in rest.rpartition("/")[2]
 
 
-def content_type(name: str) -> str:
-    """The media type by the file's name; text is UTF-8."""
-    kind = _TYPES.guess_type(f"x/{name}", strict=False)
-    found = kind[0] if kind[0] and not kind[1] else None
-    if found is None:
-        return "application/octet-stream"
-    return f"{found}; charset=utf-8" if found.startswith("text/") or found in _TEXTS else found
-
-
-def _moved(path: str, request: web.Request) -> web.Response:
+def _moved(request: web.Request, site: Site, path: str) -> web.Response:
+    """To a path below the site's address."""
     query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
-    headers = {**_BASE_HEADERS, "Location": f"{path}{query}", "Cache-Control": _ASK}
+    headers = {**site.headers(cache=_ASK), "Location": f"{site.base}{path}{query}"}
     return web.Response(status=HTTPStatus.FOUND, headers=headers)

@@ -1,5 +1,6 @@
 """Runs one application on a TCP port, a unix socket, or both."""
 
+import asyncio
 import contextlib
 import socket
 from pathlib import Path
@@ -9,6 +10,9 @@ from aiohttp import web
 
 _SHUTDOWN = 2.0
 _SOCKET_MODE = 0o660
+_BACKLOG = 1024
+"""So many connections wait while nobody accepts them."""
+_LAST_MOMENT = 0.2
 
 
 class Listener:
@@ -19,21 +23,31 @@ class Listener:
         host: Address to listen on, with `port`; None for no TCP.
         port: 0 picks a free one; see `address`.
         unix_socket: Path of a unix socket (mode 0660), or None. One left behind is replaced.
+        held: A socket that listens already and that somebody else (systemd) holds open too: instead of the others.
     """
 
     def __init__(
-        self, app: web.Application, *, host: str | None = None, port: int = 0, unix_socket: Path | None = None
+        self,
+        app: web.Application,
+        *,
+        host: str | None = None,
+        port: int = 0,
+        unix_socket: Path | None = None,
+        held: socket.socket | None = None,
     ) -> None:
         # No access log: a visitor's address and query are nobody's business here.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
-        self._host = host
+        self._host = None if held else host
         self._port = port
-        self._unix_socket = unix_socket
+        self._unix_socket = None if held else unix_socket
+        self._held = held
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port or path cannot be had; nothing is left open then."""
         await self._runner.setup()
         try:
+            if self._held is not None:
+                await web.SockSite(self._runner, self._held, backlog=_BACKLOG).start()
             if self._host is not None:
                 await web.TCPSite(self._runner, self._host, self._port).start()
             if self._unix_socket is not None:
@@ -44,6 +58,11 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening, end what is open, remove the socket. Repeatable."""
+        if self._held is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            # What was accepted a moment ago may be about to ask; whoever comes from now on waits for the next daemon.
+            await asyncio.sleep(_LAST_MOMENT)
         await self._runner.cleanup()
         if self._unix_socket is not None:
             self._unix_socket.unlink(missing_ok=True)

@@ -113,8 +113,8 @@ async def parse_body(request: web.Request, model: type[B] | None) -> B | Body:
     """The body's fields; no body is an empty object. Raises `HttpProblem` 400, 415, 422."""
     raw = await request.read()
     if not raw:
-        return (model or Body)()
-    if request.content_type != _JSON:
+        raw = b"{}"
+    elif request.content_type != _JSON:
         raise HttpProblem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "the body must be JSON", hint="send it as application/json"
         )

@@ -56,10 +56,10 @@ def dashboard_policy() -> str:
 
 
 @cache
-def edge_policy() -> str:
-    """The content security policy of the pages at drafts' addresses."""
+def edge_policy(form_action: str = "'none'") -> str:
+    """The content security policy of the pages at drafts' addresses; `form_action`: where forms may go."""
     style, log, script = (_hash(asset(name)) for name in (STYLE, LOG_SCRIPT, EDGE_SCRIPT))
-    return f"{_POLICY}; form-action 'none'; style-src '{style}'; script-src '{log}' '{script}'"
+    return f"{_POLICY}; form-action {form_action}; style-src '{style}'; script-src '{log}' '{script}'"
 
 
 def _hash(text: str) -> str:

@@ -10,6 +10,8 @@ WAIT_MAX = 600.0
 """Longest long poll, seconds."""
 LINES_MAX = 10_000
 """Most lines of a log's tail."""
+RELEASE_MAX = 20
+"""Longest name of a release; they are much shorter."""
 
 Sort = Literal["id", "-id", "state", "-state", "port", "-port", "settled", "-settled"]
 
@@ -82,3 +84,15 @@ class BuildBody(Body):
     """`clean`: leave the caches out."""
 
     clean: bool = False
+
+
+class RollbackBody(Body):
+    """`release`: which one; without it the newest good one before the one that serves."""
+
+    release: str | None = Field(default=None, max_length=RELEASE_MAX)
+
+
+class DraftPatch(Body):
+    """`pinned`: the release that is to serve until the source changes; null ends that."""
+
+    pinned: str | None = Field(default=None, max_length=RELEASE_MAX)

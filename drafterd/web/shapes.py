@@ -7,6 +7,7 @@ durations seconds, sizes bytes.
 from pydantic import BaseModel
 
 from drafterd.domain.model import Build, Edit, FixRecord, Instance
+from drafterd.domain.releases import Kept
 from drafterd.domain.repair import printable
 from drafterd.domain.report import Check, DraftReport, StatusReport, Undone
 from drafterd.domain.routing import RouteTable
@@ -42,8 +43,26 @@ class InstanceShape(Shape):
         )
 
 
+class KeptShape(Shape):
+    """A release that is kept. `state` is `serving`, `good` or `bad`; `why` says in one line why it is bad."""
+
+    id: str
+    state: str
+    built_at: Time | None
+    why: str
+
+    @classmethod
+    def of(cls, kept: Kept) -> "KeptShape":
+        """The same in JSON."""
+        why = kept.problem.summary if kept.problem else ""
+        return cls(id=kept.id, state=kept.standing.value, built_at=utc(kept.built or None), why=why)
+
+
 class DraftShape(Shape):
-    """One draft. `repairs` are those of the release that serves, `edits` how many changes its files got."""
+    """One draft. `repairs` are those of the release that serves, `edits` how many changes its files got.
+
+    `pinned` is the release that was gone back to; `releases` and `kept` are newest first.
+    """
 
     id: str
     state: str
@@ -53,13 +72,17 @@ class DraftShape(Shape):
     url: str
     urls: tuple[str, ...]
     port: int | None
+    protected: bool
     source: SourceShape
     build: DraftBuildShape | None
     repairs: tuple[RepairShape, ...]
     edits: int
     instance: InstanceShape | None
     last_request: Time | None
+    pinned: str | None
     releases: tuple[str, ...]
+    expires_at: Time | None
+    kept: tuple[KeptShape, ...]
 
     @classmethod
     def of(cls, report: DraftReport, *, now: float, full: bool) -> "DraftShape":
@@ -73,13 +96,17 @@ class DraftShape(Shape):
             url=report.url,
             urls=report.urls,
             port=report.port,
+            protected=report.protected,
             source=SourceShape(digest=report.digest, settled_at=utc(report.settled_at)),
             build=DraftBuildShape.of(report.build, now=now, full=full) if report.build else None,
             repairs=repair_shapes(report.repairs, full=full),
             edits=sum(edit.applied for edit in report.edits),
             instance=InstanceShape.of(report.instance, report) if report.instance else None,
             last_request=utc(report.last_request),
-            releases=report.releases,
+            pinned=report.pinned,
+            releases=tuple(each.id for each in report.kept),
+            kept=tuple(KeptShape.of(each) for each in report.kept),
+            expires_at=utc(report.expires_at),
         )
 
 

@@ -84,7 +84,7 @@ async def test_one_clear_problem(server, draft):
     status, body, headers = await server.visit(f"/api/draft/{draft}/", headers={"Accept": "application/json"})
     assert headers["Content-Type"].startswith("application/problem+json")
     assert json.loads(body)["code"] == code
-    await eventually(lambda: [p for p in server.processes() if draft in str(p.cwd())] == [], within=20)
+    await eventually(lambda: server.processes(lambda p: draft in str(p.cwd())) == [], within=20)
 
 
 async def test_a_mended_draft_goes_live(server):
@@ -148,7 +148,7 @@ async def test_a_folder_removed_while_it_builds(server):
     await eventually(lambda: is_building(server, "fleeting"), within=30)
     folder.rename(server.root / "fleeting")
     await eventually(lambda: is_gone(server, "fleeting"), within=30)
-    await eventually(lambda: [p for p in server.processes() if "fleeting" in str(p.cwd())] == [], within=20)
+    await eventually(lambda: server.processes(lambda p: "fleeting" in str(p.cwd())) == [], within=20)
 
 
 async def is_building(server, draft):
@@ -214,14 +214,14 @@ async def test_a_second_daemon_on_the_same_state_is_refused(server):
 
 
 async def test_the_proxy_dies_and_comes_back(server):
-    (proxy,) = [p for p in server.processes() if "traefik" in p.name()]
+    (proxy,) = server.processes(lambda p: "traefik" in p.name())
     proxy.send_signal(signal.SIGKILL)
     await eventually(lambda: replaced(server, proxy.pid), within=30)
     await eventually(lambda: answers_again(server), within=30, every=0.1)
 
 
 def replaced(server, pid):
-    return [p for p in server.processes() if "traefik" in p.name() and p.pid != pid and p.is_running()]
+    return server.processes(lambda p: "traefik" in p.name() and p.pid != pid and p.is_running())
 
 
 async def answers_again(server):
@@ -236,12 +236,12 @@ async def test_the_supervisor_dies_and_everything_comes_back_once(server):
     await eventually(lambda: not psutil.pid_exists(supervisor), within=10)
     await eventually(lambda: answers_again(server), within=60, every=0.2)
     await server.until("good", "ready")
-    running = [p for p in server.processes() if p.environ().get("DRAFTERD_INSTANCE") == "good.r1"]
-    assert len([p for p in running if p.name() != "bwrap"]) == 1
+    running = server.processes(lambda p: p.environ().get("DRAFTERD_INSTANCE") == "good.r1" and p.name() != "bwrap")
+    assert len(running) == 1
 
 
 async def supervisor_of(server):
-    found = [p for p in server.processes() if any("supervisord" in word for word in p.cmdline()[:3])]
+    found = server.processes(lambda p: any("supervisord" in word for word in p.cmdline()[:3]))
     assert len(found) == 1
     return found[0].pid
 

@@ -91,7 +91,20 @@ async def test_rm_purge_deletes_the_folder_too(server):
     assert (await server.call("DELETE", "/api/v1/drafts/away?purge=source"))[0] == 202
     await eventually(lambda: is_unknown(server, "away"), within=30)
     assert not (server.drafts / "away").exists()
-    assert [p for p in server.processes() if "away" in " ".join(p.cmdline())] == []
+    assert server.processes(lambda p: "away" in " ".join(p.cmdline())) == []
+
+
+async def test_a_draft_whose_time_to_live_is_over_goes_and_a_change_brings_it_back(tmp_path):
+    async with Server(tmp_path, drafts_config={"brief": {"ttl": "5s"}}) as server:
+        report = await live(server, "brief")
+        assert report["expires_at"]
+        await live(server, "lasting")
+        await eventually(lambda: is_unknown(server, "brief"), within=30)
+        assert (server.drafts / "brief" / "server.js").exists()
+        assert not (server.state / "drafts" / "brief" / "releases" / "r1").exists()
+        assert await answer(server, "lasting") == (200, "hello /")
+        server.drop("brief", {"server.js": node_server("changed")["server.js"]})
+        await server.until("brief", "ready")
 
 
 async def is_unknown(server, draft):

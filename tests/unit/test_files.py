@@ -1,11 +1,24 @@
 """Old or new, never half; and no way out of the folder."""
 
+import contextlib
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from drafterd.files import TEMPORARY, NotRegular, read_regular, remove_tree, replace_link, swept, write_atomic
+from drafterd.files import (
+    TEMPORARY,
+    NotRegular,
+    read_regular,
+    remove_tree,
+    replace_link,
+    shared_with,
+    swept,
+    write_atomic,
+)
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -110,3 +123,47 @@ def test_what_a_kill_left_is_swept(tmp_path):
     (tmp_path / "whole").write_text("x")
     assert len(list(swept(tmp_path))) == 1
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([being_written.name, "whole"])
+
+
+def test_a_folder_is_shared_only_where_its_group_may_look_into_it(tmp_path):
+    for mode, shared in ((0o2750, True), (0o2700, False), (0o750, False), (0o2710, False)):
+        tmp_path.chmod(mode)
+        assert (shared_with(tmp_path) == tmp_path.stat().st_gid) is shared
+    assert shared_with(tmp_path / "nothing") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+def test_a_tree_of_another_user_is_removed_where_its_group_may():
+    with tempfile.TemporaryDirectory() as place:  # others may not enter pytest's own
+        tree_of_another(Path(place))
+
+
+def tree_of_another(place: Path) -> None:
+    top = place / "top"
+    inner = top / "theirs" / "deeper"
+    inner.mkdir(parents=True)
+    (inner / "file").write_text("1")
+    for folder in (inner, inner.parent):
+        folder.chmod(0o770)
+        os.chown(folder, 12345, 54321)
+    os.chown(top, 23456, 54321)
+    place.chmod(0o755)
+    os.chown(place, 23456, 54321)
+    with removing_as(23456, 54321):
+        remove_tree(top)
+    assert not top.exists()
+
+
+@contextlib.contextmanager
+def removing_as(user: int, group: int) -> Iterator[None]:
+    """Be another user for a while."""
+    own = os.geteuid(), os.getegid(), os.getgroups()
+    os.setgroups([])
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(own[0])
+        os.setegid(own[1])
+        os.setgroups(own[2])

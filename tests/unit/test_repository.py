@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from drafterd.web import builds, drafts, system
+from drafterd.web import builds, drafts, protection, releases, system
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "drafterd"
@@ -18,6 +18,15 @@ MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "manager", "common", "base", "misc"}
 
 TESTED_BY: Mapping[str, tuple[str, ...]] = {
+    "unit/domain/test_plan.py": ("domain/expiry.py",),
+    "integration/route/test_contract.py": (
+        "route/file_proxy.py",
+        "route/nginx.py",
+        "route/nginx_start.py",
+        "route/tls.py",
+    ),
+    "integration/test_nginx.py": ("daemon/proxies.py",),
+    "unit/route/test_table.py": ("route/record.py",),
     "integration/build/test_queue.py": (
         "build/commands.py",
         "build/foreign.py",
@@ -32,6 +41,8 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
     "unit/build/repairs/test_suspense.py": ("build/repairs/reach.py",),
     "unit/build/test_failure.py": ("build/failure_classes.py",),
     "integration/sandbox/test_network.py": ("fence/main.py",),
+    "integration/sandbox/test_groups.py": ("sandbox/enter.py",),
+    "integration/sandbox/test_firewall.py": ("daemon/fencing.py",),
     "integration/cli": (
         "cli/act.py",
         "cli/asking.py",
@@ -47,11 +58,18 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "cli/output.py",
         "cli/up.py",
         "daemon/offline.py",
-        "doctor.py",
-        "logs.py",
+        "doctor/finding.py",
+        "doctor/isolation.py",
+        "doctor/machine.py",
+        "doctor/network.py",
+        "doctor/places.py",
+        "doctor/tools.py",
     ),
     "unit/config/test_load.py": (
         "config/checks.py",
+        "config/draft.py",
+        "config/proxy.py",
+        "config/section.py",
         "config/credentials.py",
         "config/masking.py",
         "config/sources.py",
@@ -59,6 +77,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
     "integration/test_bad_input.py": (
         "daemon/house.py",
         "daemon/lifetime.py",
+        "daemon/listeners.py",
         "daemon/settings.py",
         "reconcile/control.py",
         "reconcile/logs.py",
@@ -78,6 +97,11 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
     ),
     "unit/fix/test_server_files.py": ("fix/imports.py",),
     "unit/fix/test_package_json.py": ("fix/package.py",),
+    "integration/test_rollback.py": (
+        "cli/rollback.py",
+        "reconcile/rollback.py",
+    ),
+    "integration/test_operator.py": ("reconcile/purge.py",),
     "integration/run/test_managed.py": (
         "run/configuration.py",
         "run/owner.py",
@@ -110,12 +134,20 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "web/build_shapes.py",
         "web/shapes.py",
     ),
+    "integration/web/test_entrance.py": (
+        "reconcile/gate.py",
+        "web/protection.py",
+    ),
     "integration/web/test_edge.py": (
+        "domain/media.py",
         "web/answers.py",
         "web/files.py",
         "web/pages.py",
         "web/visits.py",
     ),
+    "integration/install/test_root.py": ("cli/install.py", "install/finding.py", "install/taken.py"),
+    "unit/install/test_laid.py": ("install/choices.py",),
+    "integration/cli/test_publish.py": ("daemon/publication.py",),
     "integration/test_wheel.py": ("__main__.py",),
 }
 """Modules that no test imports by name, under the tests (a file, or a folder of them) that go through them."""
@@ -217,9 +249,20 @@ def test_every_problem_is_documented():
     assert sorted(made - listed) == [], "not in docs/problems.md"
 
 
+def test_what_the_operator_mends_is_told_how_to_look_for():
+    problems = (ROOT / "docs" / "problems.md").read_text()
+    operators = set(re.findall(r"^\| `([a-z0-9-]+)` \|.*\| (?:machine|config) \|$", problems, re.MULTILINE))
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    told = {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)}
+    assert len(operators) > 15, "the search finds too little to be right"
+    assert sorted(operators - told) == [], "not in docs/troubleshooting.md"
+    assert sorted(told - set(re.findall(r"^\| `([a-z0-9-]+)` \|", problems, re.MULTILINE))) == [], "no such code"
+
+
 def test_every_operation_is_documented():
     listed = set(re.findall(r"^\| ([A-Z]+) `([^`]+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE))
-    offered = {(one.method, one.path) for one in (*builds.OPERATIONS, *drafts.OPERATIONS, *system.OPERATIONS)}
+    parts = (builds, drafts, protection, releases, system)
+    offered = {(one.method, one.path) for part in parts for one in part.OPERATIONS}
     assert offered ^ listed == {("GET", "/openapi.json"), ("GET", "/")}
 
 

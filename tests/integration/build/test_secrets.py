@@ -18,7 +18,7 @@ import pytest
 from tests.builders import eventually
 from tests.server import Server
 
-PEM = "-----BEGIN PRIVATE KEY-----\nMIIEcanaryPemLineOne\ncanaryPemLineTwo==\n-----END PRIVATE KEY-----"
+PEM = "-----BEGIN EXAMPLE KEY-----\ncanaryPemLineOne\ncanaryPemLineTwo==\n-----END EXAMPLE KEY-----"
 OPERATOR = {
     "AWS_SECRET_ACCESS_KEY": "canary-operator-aws",
     "NPM_TOKEN": "canary-operator-npm",
@@ -51,7 +51,7 @@ HIDDEN = (
     "canary-local-value",
     "canary%20mail%20pass",
     "canary mail pass",
-    "MIIEcanaryPemLineOne",
+    "canaryPemLineOne",
     "canaryPemLineTwo",
     NPMRC_TOKEN,
     OPERATOR_NPMRC,

@@ -144,7 +144,7 @@ async def test_a_store_that_cannot_be_written_costs_time_only(world):
 
 
 async def test_the_budget_is_kept(tmp_path):
-    world = World(tmp_path, settings=replace(BuildSettings(timeout=120, grace=1), dependencies_max=1))
+    world = World(tmp_path, settings=replace(BuildSettings(timeout=120, grace=1), disk_budget=1))
     async with world.running():
         build = await world.build(dropped(world, HELLO))
     assert build.status is BuildStatus.SUCCEEDED

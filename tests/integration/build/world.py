@@ -120,9 +120,11 @@ class World:
         """The build once it has ended and its scratch folder is gone."""
 
         def done() -> Build | None:
-            build = next(build for build in self.queue.builds(draft) if build.number == number)
-            scratch = self.layout.builds(draft) / str(number)
-            return None if build.status.active or scratch.exists() else build
+            builds = self.queue.builds(draft)
+            build = next(build for build in builds if build.number == number)
+            # All builds of a draft work in the same folder: the next one may have it by now.
+            used = self.layout.scratch(draft).exists() and not any(other.status.active for other in builds)
+            return None if build.status.active or used else build
 
         build: Build = await eventually(done, within=within)
         return build

@@ -1,10 +1,16 @@
 """`doctor` and `up`'s first look, on this machine as it is."""
 
 import json
+import os
+import re
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from typer.testing import CliRunner
@@ -42,7 +48,17 @@ def by_name(findings):
 def test_everything_has_a_finding_and_each_bad_one_a_way_to_mend_it(config):
     found = by_name(doctor.examine(config))
     expected = {"python", "node", "npm", "supervisord", "traefik", "drafts", "state", "api.listen", "edge.listen"}
-    expected |= {"proxy.listen", "ports", "memory", "disk", "build.sandbox", "run.sandbox", "credentials", "daemon"}
+    expected |= {
+        "limits",
+        "proxy.listen",
+        "ports",
+        "memory",
+        "disk",
+        "build.sandbox",
+        "run.sandbox",
+        "credentials",
+        "daemon",
+    }
     assert expected <= set(found)
     assert all(finding.mend for finding in found.values() if finding.level is not doctor.Level.OK)
     assert not any(finding.mend for finding in found.values() if finding.level is doctor.Level.OK)
@@ -62,6 +78,121 @@ def test_a_machine_without_walls_is_told_and_refused_where_they_are_asked_for(co
     assert (finding.name, finding.level) == ("run.sandbox", doctor.Level.ERROR)
     assert "pip install" in finding.detail
     assert finding.mend
+
+
+def test_a_firewall_that_is_asked_for_and_cannot_be_had_is_an_error(config, monkeypatch):
+    monkeypatch.setattr(probe, "find", lambda: None)
+    assert "run.network" not in by_name(doctor.examine(config))
+    fenced, auto = (
+        config.model_copy(update={"run": config.run.model_copy(update={"network": word})})
+        for word in ("fenced", "auto")
+    )
+    (finding,) = doctor.preflight(fenced)
+    assert (finding.name, finding.level) == ("run.network", doctor.Level.ERROR)
+    assert "shared" in finding.mend
+    assert by_name(doctor.examine(auto))["run.network"].level is doctor.Level.WARNING
+    assert doctor.preflight(auto) == ()
+
+
+def test_addresses_with_a_password_are_named_and_not_shown(config, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://operator:hunter2hunter2@proxy:3128")
+    finding = next(each for each in doctor.examine(config) if "https_proxy" in each.detail)
+    assert (finding.name, finding.level) == ("registry", doctor.Level.WARNING)
+    assert finding.detail.startswith("https_proxy holds a password")
+    assert "hunter2" not in repr(finding)
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    assert not [each for each in doctor.examine(config) if "https_proxy" in each.detail]
+
+
+@contextmanager
+def registry(clock=timedelta(0)):
+    """One that has nothing, and a clock of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response_only(404)
+            self.send_header("Date", format_datetime(datetime.now(UTC) + clock, usegmt=True))
+            self.end_headers()
+
+        def log_message(self, *_words):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+def test_a_registry_that_answers_says_what_time_it_is(config, monkeypatch):
+    with registry() as url:
+        monkeypatch.setenv("npm_config_registry", url)
+        found = by_name(doctor.examine(config))
+        assert {found[name].level for name in ("names", "registry", "clock")} == {doctor.Level.OK}
+    with registry(timedelta(hours=1)) as url:
+        monkeypatch.setenv("npm_config_registry", url)
+        clock = by_name(doctor.examine(config))["clock"]
+    assert clock.level is doctor.Level.WARNING
+    assert re.fullmatch(r"(3599|3600) s behind the registry's", clock.detail)
+    assert "chrony" in clock.mend
+
+
+def test_a_registry_that_is_not_there_is_named_without_its_path(config, monkeypatch):
+    monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{free_port()}/secret-path/")
+    found = by_name(doctor.examine(config))
+    assert found["registry"].level is doctor.Level.WARNING
+    assert "http://127.0.0.1 is not reached: " in found["registry"].detail
+    assert "refused" in found["registry"].detail
+    assert "secret-path" not in repr(found)
+    assert "clock" not in found
+    assert doctor.preflight(config) == ()
+
+
+def test_a_registry_that_is_no_web_address_is_not_opened(config, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("npm_config_registry", f"file://{tmp_path}/file")
+    found = by_name(doctor.examine(config))
+    assert (found["registry"].level, found["registry"].detail) == (
+        doctor.Level.WARNING,
+        "it is no http or https address",
+    )
+    assert "clock" not in found
+
+
+def test_a_name_that_nobody_knows_is_told(config, monkeypatch):
+    monkeypatch.setenv("npm_config_registry", "https://registry.invalid/")
+    found = by_name(doctor.examine(config))
+    assert found["names"].level is doctor.Level.WARNING
+    assert "registry.invalid" in found["names"].detail
+    assert "resolv.conf" in found["names"].mend
+
+
+def test_a_registry_behind_a_proxy_needs_no_names_here(config, monkeypatch):
+    with registry() as url:  # asked for another's address, a server is a proxy
+        monkeypatch.setenv("http_proxy", url)
+        monkeypatch.setenv("npm_config_registry", "http://registry.invalid/")
+        found = by_name(doctor.examine(config))
+    assert "names" not in found
+    assert found["registry"].detail == "http://registry.invalid answers, through 127.0.0.1"
+
+
+def test_the_node_that_is_passed_over_is_named(config, monkeypatch, tmp_path):
+    other = tmp_path / "node"
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert by_name(doctor.examine(config))["node"].detail.endswith(f"; not {other}, which stands on PATH")
+
+
+def test_logs_that_others_may_read_are_told(config):
+    logs = config.layout().logs
+    logs.mkdir(parents=True)
+    logs.chmod(0o755)
+    finding = by_name(doctor.examine(config))["logs of drafts"]
+    assert (finding.level, finding.mend) == (doctor.Level.WARNING, f"chmod o-rwx {logs}")
+    logs.chmod(0o750)
+    assert by_name(doctor.examine(config))["logs of drafts"].level is doctor.Level.OK
 
 
 def test_looking_leaves_nothing_behind(config, tmp_path):
@@ -112,6 +243,20 @@ def test_an_empty_pool_of_ports_is_an_error(config):
 def test_a_file_where_a_folder_belongs_is_an_error(config, tmp_path):
     (tmp_path / "d").write_text("")
     assert [finding.name for finding in doctor.preflight(config)] == ["drafts"]
+
+
+def test_a_supervisord_of_others_is_asked_for_at_its_socket(config, tmp_path):
+    path = tmp_path / "supervisor.sock"
+    others = config.model_copy(update={"runtime": config.runtime.model_copy(update={"socket": path})})
+    assert "supervisor's socket" not in by_name(doctor.examine(config))
+    gone = by_name(doctor.examine(others))["supervisor's socket"]
+    assert gone.level is doctor.Level.WARNING
+    assert gone.detail == f"{path}: No such file or directory"
+    assert "drafterd-supervisor" in gone.mend
+    with socket.socket(socket.AF_UNIX) as supervisord:
+        supervisord.bind(str(path))
+        supervisord.listen()
+        assert by_name(doctor.examine(others))["supervisor's socket"].level is doctor.Level.OK
 
 
 def call(monkeypatch, folder, *words, **environ):

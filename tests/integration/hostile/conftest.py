@@ -1,14 +1,13 @@
 """A server with one good draft, which must answer after every attack."""
 
-import contextlib
 from collections.abc import AsyncIterator
 
-import psutil
 import pytest
 import pytest_asyncio
 
 from drafterd.sandbox.probe import strongest
 from tests.builders import eventually
+from tests.processes import naming
 from tests.server import Server, node_server
 
 
@@ -29,17 +28,7 @@ class Ground(Server):
         assert (await self.visit("/api/draft/good/"))[:2] == (200, "good /")
         assert (await self.call("GET", "/readyz"))[0] == 200
         if gone:
-            await eventually(lambda: _running(gone) == [], within=within)
-
-
-def _running(word: str) -> list[str]:
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            line = " ".join(process.cmdline())
-            if word in line and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(line)
-    return found
+            await eventually(lambda: not naming(gone), within=within)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

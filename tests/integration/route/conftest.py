@@ -1,9 +1,10 @@
-"""A real Traefik between a visitor, drafts' servers and a stand-in for the daemon's edge."""
+"""A real proxy, Traefik or nginx, between a visitor, drafts' servers and a stand-in for the daemon's edge."""
 
 import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -21,12 +22,20 @@ from yarl import URL
 from drafterd.domain.model import Address
 from drafterd.domain.names import parse_draft_id
 from drafterd.domain.routing import RouteTable, Target, table_of
-from drafterd.route.managed import command, write_static
+from drafterd.route import certificate as own_certificate
+from drafterd.route import managed, nginx_static
+from drafterd.route.file_proxy import FileProxy
+from drafterd.route.nginx import NginxProxy
+from drafterd.route.nginx_start import end_leftovers
 from drafterd.route.table import RouteSettings
+from drafterd.route.tls import Tls
 from drafterd.route.traefik import TraefikProxy
 from tests.builders import eventually
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 TRAEFIK = Path(sys.executable).with_name("traefik")
+NGINX = Path(shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "/usr/sbin/nginx")
 
 
 def free_address() -> Address:
@@ -49,9 +58,7 @@ def echo_answer(request: web.Request, name: str, body: bytes = b"", **headers: s
 
 
 @asynccontextmanager
-async def serving(
-    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], address: Address | None = None
-) -> AsyncIterator[Address]:
+async def serving(handler: Handler, address: Address | None = None) -> AsyncIterator[Address]:
     """A server whose every path goes to `handler`."""
     app = web.Application(client_max_size=64_000_000)
     app.router.add_route("*", "/{path:.*}", handler)
@@ -65,7 +72,7 @@ async def serving(
         await runner.cleanup()
 
 
-def echoing(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def echoing(name: str) -> Handler:
     """A draft's server that answers with what it saw."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -76,30 +83,79 @@ def echoing(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class World:
-    """Traefik, its files, and a visitor."""
+    """A proxy, its files, and a visitor."""
 
     folder: Path
     settings: RouteSettings
     listen: Address
     dashboard: Address
-    proxy: TraefikProxy
+    kind: str
     visitor: aiohttp.ClientSession
+    tls: Tls | None = None
     process: asyncio.subprocess.Process | None = None
+
+    def __post_init__(self) -> None:
+        self.proxy = self.adapter()
 
     @property
     def routes_file(self) -> Path:
-        return self.folder / "routes" / "traefik" / "drafts.yml"
+        name = {"traefik": "drafts.yml", "nginx": "drafts.map"}[self.kind]
+        return self.folder / "routes" / self.kind / name
 
-    async def start_traefik(self) -> None:
-        static = self.folder / "static.yml"
-        write_static(static, listen=self.listen, dashboard=self.dashboard, routes_file=self.routes_file)
-        with (self.folder / "traefik.log").open("ab") as log:
+    def adapter(self, **changes: Any) -> FileProxy:
+        """What tells the proxy its routes; another one is a daemon that was started anew."""
+        api = f"http://{self.dashboard}"
+        if self.kind == "traefik":
+            return TraefikProxy(routes_file=self.routes_file, settings=self.settings, api=api, **changes)
+        own: dict[str, Any] = {
+            "test": nginx_static.test_command(NGINX, self._main),
+            "pid_file": nginx_static.pid_file(self._main),
+            "pools_file": nginx_static.pools_file(self._main),
+        }
+        return NginxProxy(routes_file=self.routes_file, settings=self.settings, api=api, **own | changes)
+
+    @property
+    def _main(self) -> Path:
+        return self.folder / "nginx" / "nginx.conf"
+
+    def _command(self) -> tuple[str, ...]:
+        places: dict[str, Any] = {
+            "listen": self.listen,
+            "dashboard": self.dashboard,
+            "routes_file": self.routes_file,
+            "tls": self.tls,
+        }
+        if self.kind == "traefik":
+            static = self.folder / "static.yml"
+            managed.write_static(static, **places)
+            return managed.command(TRAEFIK, static)
+        return nginx_static.command(
+            NGINX, nginx_static.write_static(self._main.parent, settings=self.settings, **places)
+        )
+
+    async def start(self) -> None:
+        argv = self._command()
+        with (self.folder / "proxy.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *command(TRAEFIK, static), stdout=log, stderr=log, cwd=self.folder, env={"PATH": os.environ["PATH"]}
+                *argv,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+                start_new_session=True,
             )
-        await eventually(self.proxy.alive, within=20)
+        await eventually(self._runs, within=20)
 
-    async def stop_traefik(self, how: signal.Signals = signal.SIGTERM) -> None:
+    async def _runs(self) -> bool:
+        """The workers of an nginx that was killed still answer: it must be the new one."""
+        assert self.process is not None
+        pid = nginx_static.pid_file(self._main)
+        with contextlib.suppress(FileNotFoundError):
+            if self.kind == "nginx" and pid.read_text().strip() != str(self.process.pid):
+                return False
+        return await self.proxy.alive()
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(how)
@@ -117,7 +173,7 @@ class World:
 
     def url(self, path: str) -> str:
         """By number, so that no resolver is asked; the host goes into the header."""
-        return f"http://{self.listen}{path}"
+        return f"{'https' if self.tls else 'http'}://{self.listen}{path}"
 
     def ask(self, path: str, *, method: str = "GET", host: str = "localhost", **options: Any) -> Any:
         headers = {"Host": f"{host}:{self.listen.port}"} | options.pop("headers", {})
@@ -127,6 +183,7 @@ class World:
             headers=headers,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(20),
+            ssl=False,  # a certificate that nobody signed
             **options,
         )
 
@@ -138,28 +195,42 @@ class World:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[World]:
-    """A world whose files lie in `folder`."""
-    if not TRAEFIK.exists():
-        pytest.fail("the tests need the extra `traefik`")
-    async with serving(_edge) as edge, aiohttp.ClientSession() as visitor:
-        settings = RouteSettings(edge=edge, certificate=folder / "routes" / "certificate" / "default.pem")
+async def opened(
+    folder: Path, kind: str = "traefik", *, https: bool = False, edge: Handler | None = None, **changes: Any
+) -> AsyncIterator[World]:
+    """A world whose files lie in `folder`; `changes` are of the routes' settings."""
+    if shutil.which(TRAEFIK) is None or shutil.which(NGINX) is None:
+        pytest.fail("the tests need the extra `traefik` and the package nginx-light")
+    async with serving(edge or _edge) as at, aiohttp.ClientSession() as visitor:
+        certificate = folder / "routes" / "certificate" / "default.pem"
+        settings = RouteSettings(edge=at, certificate=certificate, **changes)
         listen, dashboard = free_address(), free_address()
-        routes_file = folder / "routes" / "traefik" / "drafts.yml"
-        proxy = TraefikProxy(routes_file=routes_file, settings=settings, api=f"http://{dashboard}")
-        proxy.prepare()
-        found = World(folder, settings, listen, dashboard, proxy, visitor)
+        tls = None
+        if https:
+            own_certificate.ensure(certificate, host="localhost")
+            tls = Tls(
+                certificate=certificate, key=certificate, host="localhost", port=listen.port, plain=free_address()
+            )
+        found = World(folder, settings, listen, dashboard, kind, visitor, tls)
+        found.proxy.prepare()
         try:
-            await found.start_traefik()
+            await found.start()
             yield found
         finally:
-            await proxy.close()
-            await found.stop_traefik()
+            await found.proxy.close()
+            await found.stop()
+            end_leftovers(nginx_static.pid_file(found._main))  # of a test that failed after a kill
+
+
+@pytest.fixture(params=["traefik", "nginx"])
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    async with opened(tmp_path, request.param) as found:
+        yield found
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with opened(tmp_path) as found:
+async def traefik(tmp_path: Path) -> AsyncIterator[World]:
+    async with opened(tmp_path, "traefik") as found:
         yield found
 
 

@@ -5,12 +5,13 @@ import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from drafterd.domain.interfaces import Wrapped
 from drafterd.domain.model import Address, Instance, InstanceSpec, InstanceStatus, Limits
 from drafterd.domain.names import DraftId, InstanceId, ReleaseId
 from drafterd.layout import Layout
@@ -47,7 +48,7 @@ class World:
     supervisord: ManagedSupervisord
     start_timeout: float = 20.0
     reserved: frozenset[int] = frozenset()
-    wrap: Callable[[InstanceSpec], Sequence[str]] = lambda spec: spec.argv
+    wrap: Callable[[InstanceSpec], Wrapped] = lambda spec: Wrapped(argv=spec.argv)
     changes: list[InstanceId] = field(default_factory=list)
     _running: asyncio.Task[None] | None = None
     _runtime: SupervisordRuntime | None = None

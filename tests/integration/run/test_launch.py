@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,37 @@ def test_broken_json_is_one_clear_line(tmp_path: Path):
     file = write(tmp_path)
     file.write_text("{")
     assert_refused(run(file), "cannot start")
+
+
+AS_ANOTHER = ["setpriv", "--reuid=12345", "--regid=54321", "--clear-groups"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "folder_owner", "said"),
+    [
+        (0o2750, 0o640, 1234, ""),
+        (0o2750, 0o660, 1234, "may be read or written by others"),
+        (0o2750, 0o644, 1234, "may be read or written by others"),
+        (0o2770, 0o640, 1234, "may be read or written"),  # others could have put it there
+        (0o2757, 0o640, 1234, "may be read or written"),
+        (0o750, 0o640, 1234, "may be read or written"),
+        (0o2750, 0o640, 4321, "may be read or written"),  # who owns the folder did not write it
+    ],
+)
+def test_the_specification_of_a_daemon_that_is_another_user(folder_mode, file_mode, folder_owner, said):
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        folder = Path(name) / "instances"
+        folder.mkdir()
+        spec = write(folder, cwd="/", argv=["/bin/sh", "-c", "umask"])
+        spec.chmod(file_mode)
+        os.chown(spec, 1234, 54321)
+        os.chown(folder, folder_owner, 54321)
+        folder.chmod(folder_mode)
+        command = [*AS_ANOTHER, "/usr/bin/python3", "-I", "-S", launch.__file__, str(spec)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        assert said in result.stderr
+        assert (result.returncode == 0) is not bool(said), result.stderr
+        if not said:
+            assert result.stdout.strip() == "0007", "the daemon is to delete what it makes one day"

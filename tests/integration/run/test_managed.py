@@ -13,7 +13,9 @@ import pytest
 
 from drafterd.domain.errors import ConfigError, RuntimeUnavailable
 from drafterd.domain.model import InstanceStatus
+from drafterd.domain.names import InstanceId
 from drafterd.run import processes
+from drafterd.run.drain import drain
 from drafterd.run.managed import ManagedSupervisord
 from drafterd.run.orphans import end_orphans
 from drafterd.run.programs import Programs, ProgramState
@@ -198,3 +200,37 @@ async def test_orphans_of_another_state_are_left_alone(world: World, tmp_path: P
     assert end_orphans(tmp_path, supervisord=None) == frozenset()
     assert end_orphans(world.layout.state, supervisord=world.supervisord.pid) == frozenset()
     assert world.marked(spec.id)
+
+
+async def test_a_drain_ends_all_programs_at_once_and_then_itself(world: World):
+    await world.supervisord.ensure()
+    runtime = await world.begin()
+    names = [f"demo{number}" for number in range(5)]
+    for name in names:
+        await runtime.start(world.spec(draft=name))
+    for name in names:
+        await world.until(InstanceId(f"{name}.r1"), InstanceStatus.READY)
+    await world.end()
+    pid = world.supervisord.pid
+    assert pid is not None
+    began = asyncio.get_running_loop().time()
+    assert await drain(world.layout.supervisor_socket)
+    assert asyncio.get_running_loop().time() - began < len(names), "one after another, each takes a second"
+    assert not processes.alive(pid)
+    assert not world.marked()
+    assert await drain(world.layout.supervisor_socket), "nobody there is fine"
+
+
+async def test_a_drain_that_takes_too_long_says_so(world: World):
+    await world.supervisord.ensure()
+    deaf = ("/usr/bin/env", "--ignore-signal=TERM", *SLEEPER)
+    await another(world, {"deaf": deaf}).ensure()
+    pid = await pid_of(world, "deaf")
+    status = Path(f"/proc/{pid}/status")
+    await eventually(lambda: _ignores_term(status.read_text()))
+    assert not await drain(world.layout.supervisor_socket, within=0.1)
+
+
+def _ignores_term(status: str) -> bool:
+    (line,) = (line for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(line.split()[1], 16) & 1 << (signal.SIGTERM - 1))

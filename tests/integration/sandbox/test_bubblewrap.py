@@ -26,6 +26,7 @@ from drafterd.sandbox.places import Places
 from drafterd.sandbox.probe import strongest
 from drafterd.sandbox.walls import Level
 from tests.builders import eventually
+from tests.processes import alive
 
 CHECKOUT = Path(__file__).parents[3]
 LEVELS = [Level.FULL, *([Level.NO_USERNS] if os.geteuid() == 0 else [])]
@@ -241,7 +242,7 @@ def test_an_instance_has_its_release_and_no_word_of_its_environment(ground):
         environment={"KEY": SECRET},
         address=Address("127.0.0.1", 3001),
     )
-    argv = ground.sandbox.wrap(spec)
+    argv = ground.sandbox.wrap(spec).argv
     assert SECRET not in " ".join(argv)
     done = subprocess.run(argv, env={"OWN": "x"}, capture_output=True, check=True, text=True, timeout=30)
     found = json.loads(done.stdout)
@@ -274,7 +275,7 @@ async def test_kill_9_of_the_daemon_takes_a_build_along(ground):
             assert len(inside) >= 4
             os.kill(daemon.pid, signal.SIGKILL)
             daemon.wait(10)
-            await eventually(lambda: not any(child.is_running() and child.status() != "zombie" for child in inside))
+            await eventually(lambda: not alive(inside))
         finally:
             daemon.kill()
             process.sweep(f"test:{ground.root}".__eq__)

@@ -20,8 +20,7 @@ from tests.builders import eventually
 
 
 @pytest.fixture(params=[*((name, None) for name in sorted(SANDBOXES)), *(("bubblewrap", reach) for reach in Reach)])
-def sandbox(request, tmp_path):
-    root = tmp_path / "installation"
+def sandbox(request, root):
     layout = Layout(drafts=root / "drafts", state=root / "state", run=root / "run", logs=root / "log")
     name, reach = request.param
     try:
@@ -30,13 +29,14 @@ def sandbox(request, tmp_path):
         pytest.skip(error.summary)
     if reach and "builds share the network" in made.isolation:
         pytest.skip(made.isolation)
+    made.prepare()
     return made
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(root):
     """The folder of a build's own."""
-    made = tmp_path / "installation" / "state" / "drafts" / "a" / "builds" / "1" / "src"
+    made = root / "state" / "drafts" / "a" / "builds" / "1" / "src"
     made.mkdir(parents=True)
     return made
 

@@ -18,6 +18,7 @@ from drafterd.sandbox.walls import Level
 from drafterd.toolchain import Toolchain
 from tests.builders import eventually
 from tests.integration.run.conftest import World, a_world, fetch
+from tests.processes import alive
 
 LEVELS = [Level.FULL, *([Level.NO_USERNS] if os.geteuid() == 0 else [])]
 
@@ -89,7 +90,7 @@ async def test_supervisord_killed_takes_its_instances_along(world):
     inside = [psutil.Process(pid) for pid in world.marked()]
     assert len(inside) >= 3
     os.kill(world.supervisord.pid, signal.SIGKILL)
-    await eventually(lambda: not any(each.is_running() and each.status() != "zombie" for each in inside))
+    await eventually(lambda: not alive(inside))
 
 
 async def test_a_server_that_dies_is_told_as_without_walls(world):

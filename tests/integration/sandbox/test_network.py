@@ -34,6 +34,7 @@ from drafterd.sandbox.probe import strongest, way_out
 from drafterd.sandbox.walls import Level
 from drafterd.toolchain import Toolchain
 from tests.builders import eventually
+from tests.processes import alive, names
 
 CHECKOUT = Path(__file__).parents[3]
 LEVELS = [Level.FULL, *([Level.NO_USERNS] if os.geteuid() == 0 else [])]
@@ -272,10 +273,10 @@ async def test_kill_9_of_the_daemon_takes_the_fence_along(ground):
         try:
             await eventually((ground.source / "begun").exists, within=30)
             inside = psutil.Process(daemon.pid).children(recursive=True)
-            assert "slirp4netns" in {child.name() for child in inside}
+            assert "slirp4netns" in names(inside)
             os.kill(daemon.pid, signal.SIGKILL)
             daemon.wait(10)
-            await eventually(lambda: not any(child.is_running() and child.status() != "zombie" for child in inside))
+            await eventually(lambda: not alive(inside))
         finally:
             daemon.kill()
             process.sweep(f"test:{ground.root}".__eq__)

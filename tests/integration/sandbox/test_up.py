@@ -93,6 +93,13 @@ async def test_a_draft_finds_nothing_but_its_own(server, tmp_path):
         # Its server gets the value as every draft does; its install must not.
         assert step != "install" or SECRET not in json.dumps(seen)
     assert (await server.visit("/api/draft/good/"))[1] == "good /"
+    logs = [server.state / "log", *(server.state / "log").glob("*.r1.log"), *own_logs(server.state)]
+    assert len(logs) >= 5
+    assert [path for path in logs if path.stat().st_mode & 0o007] == [], "what drafts print is no business of others"
+
+
+def own_logs(state: Path) -> list[Path]:
+    return list(state.glob("drafts/*/log/build-*.log"))
 
 
 async def test_the_status_says_how_far_the_walls_reach(server):

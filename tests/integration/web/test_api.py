@@ -58,6 +58,7 @@ async def test_a_draft_has_the_shape_that_programs_rely_on(world):
         "url": "http://localhost:8080/api/draft/hello",
         "urls": ["http://localhost:8080/api/draft/hello", "http://hello.localhost:8080/"],
         "port": 3001,
+        "protected": False,
         "source": {"digest": "d1", "settled_at": None},
         "build": {
             "number": 7,
@@ -71,7 +72,10 @@ async def test_a_draft_has_the_shape_that_programs_rely_on(world):
         "edits": 0,
         "instance": None,
         "last_request": None,
+        "pinned": None,
         "releases": [],
+        "expires_at": None,
+        "kept": [],
     }
 
 

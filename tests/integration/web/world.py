@@ -25,7 +25,9 @@ from drafterd.domain.routing import RouteTable
 from drafterd.domain.view import View
 from drafterd.layout import Layout
 from drafterd.metrics import Metrics
+from drafterd.protections import Protections
 from drafterd.reconcile.control import Control
+from drafterd.reconcile.gate import Gate
 from drafterd.reconcile.logs import Logs
 from drafterd.reconcile.queue import WorkQueue
 from drafterd.web.access import Access
@@ -135,6 +137,7 @@ class World:
     doors: Doors
     views: dict[DraftId, View]
     access: Access
+    gate: Gate
     api: str
     edge: str
     socket: Path
@@ -165,24 +168,37 @@ async def a_world(
     kind: AddressKind = AddressKind.PATH,
     details: Literal["local", "all", "off"] = "local",
     overrides: Mapping[str, AddressKind] | None = None,
+    origin: str = ORIGIN,
 ) -> AsyncIterator[World]:
     """Both servers on free ports of the loopback, and the unix socket."""
     views: dict[DraftId, View] = {}
     doors = Doors(views, state)
-    control = _control(state, views, doors, kind, overrides or {})
+    addressing = Addressing(
+        public_url=origin, path_prefix="/api/draft", host_suffix="localhost", kind=kind, overrides=overrides or {}
+    )
+    control = _control(state, views, doors, addressing)
+    gate = Gate(
+        Protections(state / "access"),
+        addressing=addressing,
+        reached=lambda draft: views[draft].confirmed if draft in views else None,
+        on_change=control.changed,
+    )
     access = Access(state / "token", ("127.0.0.1", "localhost"))
     settings = EdgeSettings(
         path_prefix="/api/draft",
         host_suffix="localhost",
-        public_origin=ORIGIN,
+        public_origin=origin,
         details=details,
         token_ok=access.accepts,
     )
     socket = state / "d.sock"
     api = Listener(
-        api_app(control=control, access=access, version="1.2.3"), host="127.0.0.1", port=0, unix_socket=socket
+        api_app(control=control, gate=gate, access=access, version="1.2.3"),
+        host="127.0.0.1",
+        port=0,
+        unix_socket=socket,
     )
-    edge = Listener(edge_app(control=control, settings=settings), host="127.0.0.1", port=0)
+    edge = Listener(edge_app(control=control, gate=gate, settings=settings), host="127.0.0.1", port=0)
     jar = aiohttp.DummyCookieJar()
     async with api, edge, aiohttp.ClientSession(cookie_jar=jar) as http:
         assert api.address
@@ -192,6 +208,7 @@ async def a_world(
             doors=doors,
             views=views,
             access=access,
+            gate=gate,
             api=f"http://127.0.0.1:{api.address[1]}",
             edge=f"http://127.0.0.1:{edge.address[1]}",
             socket=socket,
@@ -200,13 +217,8 @@ async def a_world(
         )
 
 
-def _control(
-    state: Path, views: dict[DraftId, View], doors: Doors, kind: AddressKind, overrides: Mapping[str, AddressKind]
-) -> Control:
+def _control(state: Path, views: dict[DraftId, View], doors: Doors, addressing: Addressing) -> Control:
     layout = Layout(drafts=state / "drafts-in", state=state, run=state, logs=state)
-    addressing = Addressing(
-        public_url=ORIGIN, path_prefix="/api/draft", host_suffix="localhost", kind=kind, overrides=overrides
-    )
     door = cast("Any", doors)
     control = Control(
         version="1.2.3",

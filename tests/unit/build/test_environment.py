@@ -31,7 +31,7 @@ def test_the_environment_beats_the_files(tmp_path):
 
 def test_a_draft_cannot_steer_our_tools():
     asked = {
-        "PATH": "/evil", "LD_PRELOAD": "x.so", "NODE_OPTIONS": "--require=x", "npm_config_registry": "http://evil",
+        "PATH": "/evil", "LD_PRELOAD": "x.so", "GCONV_PATH": ".", "LOCPATH": ".", "NODE_OPTIONS": "--require=x", "npm_config_registry": "http://evil",
         "NODE_ENV": "production", "DRAFTERD_MARK": "x", "HOME": "/", "NEXT_PRIVATE_STANDALONE": "0", "NUL": "a\0b",
         "MY_KEY": "1", "NEXT_PUBLIC_A": "2", "PORT": "3001",
     }  # fmt: skip
@@ -57,6 +57,13 @@ def test_no_address_with_a_password_is_passed_on(tmp_path):
         "no_proxy": "localhost,.example.com",
     }
     assert "me@" not in str(found)
+
+
+def test_what_is_not_passed_on_is_named_without_its_value(tmp_path):
+    (tmp_path / ".npmrc").write_text("proxy=http://u:password-1@proxy/\nregistry=https://npm.example/\n")
+    given = {"HOME": str(tmp_path), "HTTPS_PROXY": "http://u:password-2@proxy", "http_proxy": "http://proxy:3128"}
+    assert environment.withheld(given, prefixes=[]) == ("HTTPS_PROXY", f"`proxy` in {tmp_path}/.npmrc")
+    assert environment.withheld({"HOME": str(tmp_path / "gone")}, prefixes=[]) == ()
 
 
 def test_tokens_of_a_drafts_own_settings_are_found(tmp_path):

@@ -25,12 +25,18 @@ COMMANDS = [
     "start",
     "stop",
     "restart",
+    "rollback",
     "rm",
+    "protect",
+    "share",
+    "publish",
     "fix",
     "explain",
     "doctor",
     "health",
     "version",
+    "install",
+    "uninstall",
     "config",
 ]
 
@@ -67,6 +73,8 @@ def test_there_is_no_command_that_is_not_tested_here():
         ["wait", "hello", "--timeout", "-1"],
         ["fix", "no-such-folder"],
         ["ls", "--url", "nonsense"],
+        ["install"],
+        ["uninstall", "now"],
     ],
 )
 def test_wrong_use_is_exit_code_2(words):

@@ -29,7 +29,8 @@ def report(state=State.BUILDING, work=None, **changes):
         settled_at=None,
         build=None,
         instance=None,
-        releases=(),
+        kept=(),
+        pinned=None,
         target=None,
     )
     return dataclasses.replace(made, **changes)

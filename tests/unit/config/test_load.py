@@ -105,6 +105,14 @@ def test_the_public_url_follows_the_proxy_unless_it_is_set():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("proxy: {tls: {key: /k}}", "proxy.tls: found one of certificate and key, both or none are allowed"),
+        (
+            "public_url: https://a.b\nproxy: {kind: nginx, tls: {acme_email: a@b.c}}",
+            "proxy.tls.acme_email: found it with nginx, Traefik alone gets certificates by itself",
+        ),
+        ("proxy: {tls: {plain: '0.0.0.0:80'}}", "proxy.tls.plain: found it without https"),
+        ("proxy: {tls: {acme_email: a@b.c}}", "proxy.tls: found it beside public_url http://localhost:8080, one that begins"),
+        ("proxy: {tls: {acme_email: nobody}}", "proxy.tls.acme_email: found 'nobody'"),
         ("ports: {first: abc}", "ports.first: found 'abc', an integer from 1 to 65535 is allowed"),
         ("ports: {first: true}", "ports.first: found true, an integer from 1 to 65535 is allowed"),
         ("ports: {first: 0}", "ports.first: found 0, an integer from 1 to 65535 is allowed"),
@@ -119,8 +127,8 @@ def test_the_public_url_follows_the_proxy_unless_it_is_set():
         ("build: {timeout: 0}", "build.timeout: found 0, a duration such as 90s, 15m or 2h, more than 0 is allowed"),
         ("build: {slots: many}", "build.slots: found 'many', auto or an integer from 1 to 64 is allowed"),
         ("address: hsot", "address: found 'hsot', 'path' or 'host' is allowed"),
-        ("proxy: {kind: nginx}", "proxy.kind: found 'nginx', 'traefik' is allowed"),
-        ("proxy: 3", "proxy: found 3, a section with the keys kind, managed, listen, dashboard is allowed"),
+        ("proxy: {kind: caddy}", "proxy.kind: found 'caddy', 'traefik' or 'nginx' is allowed"),
+        ("proxy: 3", "proxy: found 3, a section with the keys kind, managed, listen, dashboard, test, reload, tls is allowed"),
         ("fix: {write_back: 'yes'}", "fix.write_back: found 'yes', true or false is allowed"),
         ("pages: {details: on}", "pages.details: found 'on', 'local', 'all' or 'off' is allowed"),
         ("allowed_hosts: x", "allowed_hosts: found 'x', a list is allowed"),

@@ -1,6 +1,7 @@
 """What the loaded configuration answers: folders, addresses, variables, masks."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -182,3 +183,9 @@ def test_builds_reach_the_internet_unless_told():
     assert load().build.allow is None
     with pytest.raises(ConfigError, match=r"build\.network"):
         load(**{"build.network": "host"})
+
+
+def test_the_socket_of_a_supervisord_that_others_run_is_the_one_that_is_used():
+    named = load(runtime={"socket": "/run/others/supervisor.sock"})
+    assert named.layout().supervisor_socket == named.supervisor_socket == Path("/run/others/supervisor.sock")
+    assert load().layout().supervisor_socket == load().layout().run / "supervisor.sock"

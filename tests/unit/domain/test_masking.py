@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drafterd.domain.masking import Mask, is_secret, secrets
 
 VALUE = 's3cr/t value&+ü"x'
-PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n  indented-line-two\n}\n-----END PRIVATE KEY-----\n"
+PEM = "-----BEGIN EXAMPLE KEY-----\nplaceholderPemLine\n  indented-line-two\n}\n-----END EXAMPLE KEY-----\n"
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_a_value_is_found_inside_of_base64(before):
 def test_the_lines_of_a_value_are_found_and_what_is_too_short_to_be_told_apart_stays():
     mask = Mask({"PEM": PEM})
     assert [mask(line) for line in PEM.splitlines()] == [
-        "-----BEGIN PRIVATE KEY-----", "[PEM]", "  [PEM]", "}", "-----END PRIVATE KEY-----"
+        "-----BEGIN EXAMPLE KEY-----", "[PEM]", "  [PEM]", "}", "-----END EXAMPLE KEY-----"
     ]  # fmt: skip
     assert mask(json.dumps({"key": PEM})) == '{"key": "[PEM]"}'
-    assert Mask({"PEM": PEM.replace("\n", "\\n")})("MIIEvQIBADANBg") == "[PEM]"
+    assert Mask({"PEM": PEM.replace("\n", "\\n")})("placeholderPemLine") == "[PEM]"
 
 
 @pytest.mark.parametrize(

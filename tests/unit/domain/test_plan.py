@@ -9,7 +9,9 @@ from drafterd.domain.actions import (
     Condemn,
     Discard,
     Enqueue,
+    Expire,
     Fix,
+    Pin,
     Promote,
     Prune,
     Revive,
@@ -17,6 +19,7 @@ from drafterd.domain.actions import (
     Start,
     Stop,
 )
+from drafterd.domain.keys import content_of
 from drafterd.domain.model import Address, BuildStatus, Goal, InstanceStatus, Intent, Presence, Problem
 from drafterd.domain.names import instance_id, release_id
 from drafterd.domain.plan import Rules, plan
@@ -47,6 +50,16 @@ SWITCHED = replace(
 TAKEN = Problem(code="fixed-port-taken", summary="it wants port 3001", where="port 3001")
 WANTING = replace(SWITCHING, instances=(an_instance(1), an_instance(2, InstanceStatus.FAILED, problem=TAKEN)))
 """r2 wants the one port on which r1 listens."""
+
+PINNED = Intent(pinned=R1, stamp=content_of(a_record()))
+GONE_BACK = replace(
+    SWITCHING,
+    intent=PINNED,
+    key="k1",
+    releases=(a_release(1, "k0"), a_release(2)),
+    builds=(a_build(2), a_build(1, "k0")),
+)
+"""r1 serves again instead of r2, which was made of the source as it is."""
 
 REMOVED = Intent(goal=Goal.REMOVE, stamp="s1")
 PAUSED = Intent(goal=Goal.PAUSE)
@@ -148,17 +161,53 @@ CASES = {
         None,
     ),
     "a bad release is no candidate": (replace(SWITCHING, bad={R2: PROBLEM}), (), None),
-    "not even when it is pinned": (replace(SWITCHING, bad={R2: PROBLEM}, intent=Intent(pinned=R2)), (), None),
+    "not even when it is pinned": (replace(SWITCHING, bad={R2: PROBLEM}, intent=replace(PINNED, pinned=R2)), (), None),
     "a static release needs no proof": (
         a_view(releases=(a_release(1, argv=()),)),
         (Promote(release=R1),),
         None,
     ),
     "a pinned release is a candidate": (
-        replace(SWITCHED, intent=Intent(pinned=R1), instances=(an_instance(2),)),
+        replace(SWITCHED, intent=PINNED, instances=(an_instance(2),)),
         (Start(release=R1),),
         None,
     ),
+    "a pinned one that still runs is promoted at once": (
+        replace(SWITCHED, intent=PINNED),
+        (Promote(release=R1),),
+        None,
+    ),
+    "a pin lasts when files were only touched": (
+        replace(GONE_BACK, source=STALE, fix=a_record(stamp="s2")),
+        (),
+        None,
+    ),
+    "a pin ends when the source changes": (
+        replace(GONE_BACK, source=STALE, fix=a_record(stamp="s2", digest="d2")),
+        (Pin(release=None),),
+        None,
+    ),
+    "a pin ends when the draft's own variables change": (
+        replace(GONE_BACK, source=STALE, fix=a_record(stamp="s2", environment_digest="e2")),
+        (Pin(release=None),),
+        None,
+    ),
+    "a change that was on its way does not end it": (
+        replace(GONE_BACK, intent=replace(PINNED, stamp=""), fix=a_record(digest="d2")),
+        (Pin(release=R1, content=content_of(a_record(digest="d2"))),),
+        None,
+    ),
+    "what new fixes change does not end it": (
+        replace(GONE_BACK, fix=a_record(fix_version=0)),
+        (Pin(release=R1), Fix()),
+        None,
+    ),
+    "it is not told twice": (
+        replace(GONE_BACK, fix=a_record(fix_version=0), intent=replace(PINNED, stamp="")),
+        (Fix(),),
+        None,
+    ),
+    "a changed source is fixed before the pin is looked at": (replace(GONE_BACK, source=STALE), (Fix(),), None),
     "the newest release of a key is the candidate": (
         a_live_view(releases=(a_release(1), a_release(2))),
         (Start(release=R2),),
@@ -351,6 +400,32 @@ CASES = {
         None,
     ),
 }
+
+
+def test_a_draft_whose_time_to_live_is_over_is_removed():
+    view = a_live_view(
+        builds=(replace(a_build(1), finished=NOW - 100),), releases=(replace(a_release(1), created=0.0),)
+    )
+    assert Expire() in plan(view, NOW, replace(RULES, ttl=100.0)).actions
+    before = plan(view, NOW - 1, replace(RULES, ttl=100.0))
+    assert (before.actions, before.again_after) == ((), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({}, {"ttl": 0.0}),
+        ({}, {"ttl": 100.0, "ttls": {HELLO: 0.0}}),
+        ({}, {"ttl": 100.0, "ttls": {HELLO: 2000.0}}),
+        ({"intent": PAUSED}, {"ttl": 100.0}),
+        ({"source": replace(STALE, settled=False, settles_in=1.0)}, {"ttl": 100.0}),
+        ({"builds": (a_build(2, status=BuildStatus.RUNNING), a_build(1))}, {"ttl": 100.0}),
+        ({"builds": (), "releases": ()}, {"ttl": 100.0}),
+    ],
+)
+def test_no_draft_is_removed_before_its_time(changes, rules):
+    view = replace(a_live_view(releases=(replace(a_release(1), created=0.0),)), **changes)
+    assert Expire() not in plan(view, NOW, replace(RULES, **rules)).actions
 
 
 @pytest.mark.parametrize("name", CASES)

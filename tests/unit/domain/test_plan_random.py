@@ -22,6 +22,7 @@ from drafterd.domain.actions import (
     Discard,
     Enqueue,
     Fix,
+    Pin,
     Promote,
     Prune,
     Revive,
@@ -229,6 +230,9 @@ class World:
         assert action.release in draft.proved  # 7
         draft.current = action.release
 
+    def pin(self, draft, action):
+        draft.intent = replace(draft.intent, pinned=action.release, stamp=action.content)
+
     def route(self, draft, action):
         asked = self.asked.get(draft.name)
         if action.target is None and asked is not None and draft.intent.goal is Goal.RUN:
@@ -259,6 +263,7 @@ class World:
         Stop: stop,
         Condemn: condemn,
         Promote: promote,
+        Pin: pin,
         Route: route,
         Prune: prune,
         Revive: revive,

@@ -116,6 +116,13 @@ def test_a_bad_release_shows_why():
     assert state.problem(bad, RULES) == PROBLEM
 
 
+def test_a_release_that_was_gone_back_to_and_does_not_start_is_told():
+    one, two = release_id(1), release_id(2)
+    view = a_live_view(key="k2", releases=(a_release(1), a_release(2, "k2")), current=two, bad={one: PROBLEM})
+    assert state.problem(replace(view, intent=Intent(pinned=one)), RULES) == PROBLEM
+    assert state.problem(view, RULES) is None
+
+
 def test_a_failed_rebuild_of_what_serves_is_told():
     view = a_live_view(builds=(replace(FAILED, key="k1"), a_build(1)))
     assert state.problem(view, RULES) == PROBLEM

@@ -71,6 +71,7 @@ def test_references_and_templates(tmp_path):
 
 def test_what_steers_our_tools_is_left_out(tmp_path):
     names = ["PATH", "NODE_OPTIONS", "LD_PRELOAD", "HOSTNAME", "npm_config_registry", "NODE_ENV", "DRAFTERD_INSTANCE"]
+    names += ["GCONV_PATH", "LOCPATH", "GLIBC_TUNABLES", "OPENSSL_CONF"]
     text = "".join(f"{name}=x\n" for name in [*names, "a.b", "OK"])
     got = values(tmp_path, {".env": text})
     assert not {*names, "a.b"} & got.keys()

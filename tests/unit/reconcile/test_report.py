@@ -53,4 +53,4 @@ def test_a_static_draft_names_its_files():
 
 def test_one_that_is_not_ready_names_nothing():
     report = report_of(a_view(), Rules(), URLS)
-    assert (report.serving, report.static_root, report.releases, report.state) == (None, None, (), State.QUEUED)
+    assert (report.serving, report.static_root, report.kept, report.state) == (None, None, (), State.QUEUED)

@@ -1,5 +1,6 @@
 """Traefik's static part is what a YAML reader makes of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from drafterd.domain.errors import ProxyRejected
 from drafterd.domain.model import Address
 from drafterd.route.managed import command, static_configuration, write_static
+from drafterd.route.tls import Tls
 
 
 def parsed(**changes: Any) -> dict[str, Any]:
@@ -60,3 +62,30 @@ def test_it_is_written_and_named_in_the_command(tmp_path: Path) -> None:
     write_static(path, routes_file=tmp_path / "x.yml", **values)
     assert path.read_text() == static_configuration(routes_file=tmp_path / "x.yml", **values)
     assert command(Path("/bin/traefik"), path) == ("/bin/traefik", f"--configFile={path}")
+
+
+def test_https_with_a_given_certificate_and_plain_http_that_is_sent_there() -> None:
+    pem = Path("/etc/ssl/own.pem")
+    tls = Tls(certificate=pem, key=pem, host="drafts.example", plain=Address("0.0.0.0", 80))
+    found = parsed(listen=Address("0.0.0.0", 443), tls=tls)
+    assert found["entryPoints"]["web"]["http"] == {"tls": {}}
+    sent = found["entryPoints"]["plain"]["http"]["redirections"]["entryPoint"]
+    assert sent == {"to": ":443", "scheme": "https", "permanent": True}
+    assert "certificatesResolvers" not in found
+
+
+@pytest.mark.parametrize(
+    ("plain", "challenge"),
+    [(Address("0.0.0.0", 80), {"httpChallenge": {"entryPoint": "plain"}}), (None, {"tlsChallenge": {}})],
+)
+def test_certificates_that_traefik_gets_by_itself(plain: Address | None, challenge: dict[str, Any]) -> None:
+    tls = Tls(host="drafts.example", email="me@example.org", storage=Path("/state/acme.json"), plain=plain)
+    found = parsed(tls=tls)
+    assert found["entryPoints"]["web"]["http"]["tls"] == {
+        "certResolver": "acme",
+        "domains": [{"main": "drafts.example"}],
+    }
+    acme = found["certificatesResolvers"]["acme"]["acme"]
+    assert acme == {"email": "me@example.org", "storage": "/state/acme.json", **challenge}
+    staging = replace(tls, server="https://staging.example/directory")
+    assert parsed(tls=staging)["certificatesResolvers"]["acme"]["acme"]["caServer"] == staging.server

@@ -13,8 +13,10 @@ from drafterd.domain.errors import BadName, ConfigError, ProxyRejected
 from drafterd.domain.model import Address, AddressKind
 from drafterd.domain.names import DraftId
 from drafterd.domain.routing import Route, RouteTable, Target, host_of, table_of
-from drafterd.route.routes_file import is_ours, mark_in, new_mark, table_in, text_of
+from drafterd.route.record import mark_in, new_mark
+from drafterd.route.routes_file import layered_in, table_in, text_of
 from drafterd.route.table import RouteSettings, authority, dynamic_configuration, table_router
+from drafterd.route.traefik import TraefikProxy
 
 EDGE = Address("127.0.0.1", 8741)
 SETTINGS = RouteSettings(edge=EDGE, certificate=Path("/state/routes/certificate/default.pem"))
@@ -33,8 +35,15 @@ targets = st.builds(
     strip=st.sampled_from(["", "/api/draft/x"]),
     kind=st.sampled_from(AddressKind),
     base_path=st.text(max_size=20),
+    protected=st.booleans(),
+    noindex=st.booleans(),
+    fallback=st.sampled_from(["", "index.html", "{{x}}"]),
 )
 tables = st.dictionaries(ids, targets, max_size=8).map(table_of)
+
+
+def _is_ours(text: str, settings: RouteSettings) -> bool:
+    return TraefikProxy(routes_file=Path("unused"), settings=settings, api="")._is_ours(text)
 
 
 def routers_of(table: RouteTable, settings: RouteSettings = SETTINGS) -> dict[str, dict[str, object]]:
@@ -47,7 +56,54 @@ def test_what_is_written_is_read_back(table: RouteTable) -> None:
     text = text_of(table, SETTINGS, MARK)
     assert table_in(text, SETTINGS) == table
     assert mark_in(text) == MARK
-    assert is_ours(text, SETTINGS)
+    assert _is_ours(text, SETTINGS)
+
+
+MANY = table_of({DraftId(f"{letter}{number}"): Target(address=EDGE) for letter in "abc" for number in range(60)})
+
+
+def test_many_drafts_are_found_in_layers() -> None:
+    routers = dynamic_configuration(MANY, SETTINGS, MARK, layered=True)["http"]["routers"]
+    assert routers["draft-a1"]["rule"] == "PathPrefix(`/api/draft/a1/`) || Path(`/api/draft/a1`)"
+    assert routers["draft-a1"]["parentRefs"] == ["bucket-a@file"]
+    assert "entryPoints" not in routers["draft-a1"], "Traefik refuses them below another router"
+    assert routers["bucket-a"] == {"rule": "PathPrefix(`/api/draft/a`)", "priority": 100, "entryPoints": ["web"]}
+    assert routers["any-in-buckets"]["parentRefs"] == [f"bucket-{letter}@file" for letter in "abc"]
+    assert routers["any-in-buckets"]["service"] == "drafterd"
+
+
+def test_few_drafts_and_an_old_traefik_have_no_layers() -> None:
+    few = RouteTable(routes=MANY.routes[:64])
+    assert text_of(few, SETTINGS, MARK, layered=True) == text_of(few, SETTINGS, MARK)
+    assert "parentRefs" not in text_of(MANY, SETTINGS, MARK)
+
+
+def test_hosts_stand_alone_else_they_would_get_no_certificates() -> None:
+    hosts = {route.draft: replace(route.target, kind=AddressKind.HOST) for route in MANY.routes}
+    assert "parentRefs" not in text_of(table_of(hosts), SETTINGS, MARK, layered=True)
+
+
+@pytest.mark.parametrize("layered", [True, False])
+def test_layers_are_read_back(layered: bool) -> None:
+    text = text_of(MANY, SETTINGS, MARK, layered=layered)
+    assert table_in(text, SETTINGS) == MANY
+    assert layered_in(text) is layered
+    assert not layered_in("{")
+
+
+def test_a_spoilt_layer_holds_no_route_of_what_is_below() -> None:
+    text = text_of(MANY, SETTINGS, MARK, layered=True)
+    spoilt = text.replace("PathPrefix(`/api/draft/b`)", "PathPrefix(`/api/draft/c`)")
+    assert {route.draft[0] for route in table_in(spoilt, SETTINGS).routes} == {"a", "c"}
+
+
+def test_a_record_of_an_older_drafterd_is_read() -> None:
+    """It knew nothing of fallbacks."""
+    text = text_of(table_of({D1: Target(address=EDGE)}), SETTINGS, MARK)
+    record, body = text.split("\n", 1)
+    older = record.replace(',""]]', "]]")
+    assert older != record
+    assert table_in(f"{older}\n{body}", SETTINGS) == table_of({D1: Target(address=EDGE)})
 
 
 @given(tables)
@@ -199,14 +255,14 @@ def test_under_other_settings_a_route_must_be_handed_over_again() -> None:
     text = text_of(table, SETTINGS, MARK)
     moved = RouteSettings(edge=EDGE, certificate=SETTINGS.certificate, host_suffix="example.org")
     assert [route.draft for route in table_in(text, moved).routes] == ["d1"]
-    assert not is_ours(text, moved)
+    assert not _is_ours(text, moved)
 
 
 def test_a_new_edge_keeps_the_routes_and_needs_a_new_text() -> None:
     text = text_of(table_of({D1: Target(address=EDGE)}), SETTINGS, MARK)
     moved = RouteSettings(edge=Address("127.0.0.1", 9999), certificate=SETTINGS.certificate)
     assert table_in(text, moved) == table_in(text, SETTINGS)
-    assert not is_ours(text, moved)
+    assert not _is_ours(text, moved)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +283,41 @@ def test_a_spoilt_text_holds_no_route(spoil) -> None:
     text = text_of(table_of({D1: Target(address=Address("127.0.0.1", 3001))}), SETTINGS, MARK)
     spoilt = spoil(text)
     assert spoilt != text
-    assert not is_ours(spoilt, SETTINGS)
+    assert not _is_ours(spoilt, SETTINGS)
     if ":8742" not in spoilt:  # the edge's own address is no draft's route
         assert table_in(spoilt, SETTINGS) == RouteTable()
+
+
+@pytest.mark.parametrize("kind", AddressKind)
+@pytest.mark.parametrize("strip", ["", "/api/draft/d1"])
+def test_a_protected_draft_is_reached_by_no_router_that_does_not_ask_first(kind: AddressKind, strip: str) -> None:
+    target = Target(address=Address("127.0.0.1", 3001), kind=kind, strip=strip, protected=True)
+    http = dynamic_configuration(table_of({D1: target}), SETTINGS, MARK)["http"]
+    leading = [router for router in http["routers"].values() if router["service"] == "draft-d1"]
+    assert [router["middlewares"][0] for router in leading] == ["auth-d1"]
+    asked = http["middlewares"]["auth-d1"]["forwardAuth"]
+    assert asked["address"] == "http://127.0.0.1:8741/_drafterd/auth?draft=d1"
+    assert asked["authResponseHeaders"] == ["Cookie"], "ours stays out of the draft"
+
+
+def test_only_protected_servers_are_asked_about() -> None:
+    for target in (Target(address=Address("127.0.0.1", 3001)), Target(address=None, protected=True)):
+        http = dynamic_configuration(table_of({D1: target}), SETTINGS, MARK)["http"]
+        assert "auth-d1" not in http["middlewares"], "the daemon looks itself at what it answers"
+        assert "auth-d1" not in http["routers"]["draft-d1"]["middlewares"]
+
+
+@pytest.mark.parametrize("kind", AddressKind)
+@pytest.mark.parametrize("noindex", [True, False])
+def test_search_engines_are_told_to_keep_away_where_wanted(kind: AddressKind, noindex: bool) -> None:
+    target = Target(address=Address("127.0.0.1", 3001), kind=kind, noindex=noindex)
+    http = dynamic_configuration(table_of({D1: target}), SETTINGS, MARK)["http"]
+    chain = [http["middlewares"][name] for name in http["routers"]["draft-d1"]["middlewares"]]
+    told = [one["headers"].get("customResponseHeaders", {}).get("X-Robots-Tag") for one in chain if "headers" in one]
+    assert told == ["noindex" if noindex else None]
+
+
+def test_another_protection_is_another_table() -> None:
+    target = Target(address=Address("127.0.0.1", 3001))
+    changed = [target, replace(target, protected=True), replace(target, noindex=False)]
+    assert len({table_of({D1: one}).digest for one in changed}) == len(changed)

@@ -48,3 +48,16 @@ def test_what_is_not_there_needs_no_owner(tmp_path):
     ownership.give(tmp_path / "gone", USER)
     ownership.give_once(tmp_path / "gone", USER)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_another_name_elsewhere_may_be_left_out(tmp_path):
+    (tmp_path / "others").touch()
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "linked").hardlink_to(tmp_path / "others")
+    (own / "alone").touch()
+    ownership.give(own, USER, 4711, linked=False)
+    assert owners(own) == {".": USER, "linked": 0, "alone": USER}
+    assert (own / "alone").stat().st_gid == 4711
+    ownership.give(own, USER)
+    assert owners(own)["linked"] == USER

@@ -22,7 +22,8 @@ def a_report(name, state=State.READY, port=None):
         settled_at=None,
         build=None,
         instance=None,
-        releases=(),
+        kept=(),
+        pinned=None,
         target=None,
     )
 

@@ -1,0 +1,239 @@
+"""`install` and `uninstall`: drafterd on a server."""
+
+import difflib
+import socket
+import sys
+import sysconfig
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from drafterd.cli import output
+from drafterd.cli.failures import Code, CommandFailed
+
+if TYPE_CHECKING:  # imported late, like all that other commands need not wait for
+    from drafterd.install.finding import Finding
+    from drafterd.install.perform import Installation
+    from drafterd.install.removal import Removal
+
+_ROOT = Path("/")
+_Word = TypeVar("_Word", bound=StrEnum)
+
+_SYSTEM_TRAEFIK = """\
+Your Traefik has to read the file of routes: in its static configuration
+  providers: {{file: {{filename: {routes}, watch: true}}, providersThrottleDuration: 10ms}}
+  entryPoints: {{traefik: {{address: "{dashboard}"}}}}
+  api: {{insecure: true}}
+  metrics: {{prometheus: {{entryPoint: traefik, addServicesLabels: true}}}}
+and its user has to be a member of the group drafterd-traefik."""
+
+_EXISTING_SUPERVISOR = """\
+Your supervisord has to run as the user drafterd-run, and to include the programs that drafterd writes:
+  [include]
+  files = {programs}/*.conf"""
+
+Systemd = Annotated[bool, typer.Option("--systemd", help="As services of systemd: the one way there is.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Look at everything, say what would be done, change nothing.")]
+Diff = Annotated[bool, typer.Option("--diff", help="Print what would be written as a diff, change nothing.")]
+ProxyWord = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="WHICH",
+        help="traefik (of the extra), system-traefik or system-nginx. [default: as last time, else traefik]",
+    ),
+]
+SupervisorWord = Annotated[
+    str | None,
+    typer.Option(
+        "--supervisor",
+        metavar="WHICH",
+        help="managed (one of its own) or existing. [default: as last time, else managed]",
+    ),
+]
+SupervisorSocket = Annotated[Path | None, typer.Option(metavar="PATH", help="The existing supervisord's socket.")]
+Root = Annotated[Path, typer.Option(metavar="DIR", help="Lay it into the root of another system; nothing is started.")]
+PublicUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="What people type; for the first configuration. [default: this host]")
+]
+Listen = Annotated[str, typer.Option(metavar="HOST:PORT", help="Where visitors come in; for the first configuration.")]
+Drafts = Annotated[Path | None, typer.Option(metavar="DIR", help="The watched folder; for the first configuration.")]
+Purge = Annotated[bool, typer.Option("--purge", help="Releases, logs, configuration and users too; never the sources.")]
+
+
+def install(
+    *,
+    systemd: Systemd = False,
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    proxy: ProxyWord = None,
+    supervisor: SupervisorWord = None,
+    supervisor_socket: SupervisorSocket = None,
+    public_url: PublicUrl = None,
+    listen: Listen = "0.0.0.0:80",
+    drafts: Drafts = None,
+    root: Root = _ROOT,
+) -> None:
+    """Install drafterd as services, from the virtual environment that this command lies in. Repeatable."""
+    if not systemd:
+        raise CommandFailed("say --systemd: nothing else is known", exit_code=Code.USAGE)
+    from drafterd.install import choices as places
+    from drafterd.install import machine, perform
+    from drafterd.install.ground import Ground
+
+    ground = Ground(root.absolute())
+    writing = not (dry_run or diff)
+    _refuse(machine.ready(ground, writing=writing))
+    last = ground.facts()
+    chosen = places.Choices(
+        programs=_programs(),
+        proxy=_one_of(places.Proxy, proxy or last.get("proxy", "traefik"), "--proxy"),
+        supervisor=_one_of(places.Supervisor, supervisor or last.get("supervisor", "managed"), "--supervisor"),
+        public_url=public_url or f"http://{socket.getfqdn()}",
+        listen=listen,
+        drafts=(drafts or places.DRAFTS).absolute(),
+        socket=supervisor_socket or places.SUPERVISOR_SOCKET,
+        apparmor=machine.locks_namespaces(),
+    )
+    config = perform.configuration(ground, chosen)
+    _refuse(machine.examine(ground, chosen, config))
+    decided = perform.decide(ground, chosen, config)
+    perform.check_units(decided)
+    if diff:
+        _print_diff(decided)
+    elif dry_run:
+        _tell(decided)
+        output.say("Nothing was changed.")
+    else:
+        _tell_kept(decided)
+        perform.perform(decided, output.say)
+        _tell_next(decided)
+
+
+def uninstall(*, purge: Purge = False, dry_run: DryRun = False, root: Root = _ROOT) -> None:
+    """Take away what `install` laid down; data and configuration stay. Repeatable."""
+    from drafterd.install import machine, removal
+    from drafterd.install.ground import Ground
+
+    ground = Ground(root.absolute())
+    _refuse(machine.ready(ground, writing=not dry_run))
+    decided = removal.decide(ground, purge=purge)
+    if not decided.known and not purge:
+        output.say("Nothing is installed here.")
+        return
+    _tell_left(decided)
+    if dry_run:
+        for name, _ in removal.steps(decided):
+            output.write(name)
+        output.say("Nothing was changed.")
+        return
+    removal.perform(decided, output.say)
+    _tell_rest(decided)
+
+
+def _one_of(kind: type[_Word], word: str, option: str) -> _Word:
+    try:
+        return kind(word)
+    except ValueError:
+        known = ", ".join(kind)
+        raise CommandFailed(f"{option}: found {word!a}, {known} are known", exit_code=Code.USAGE) from None
+
+
+def _programs() -> Path:
+    """The folder of our own programs, by the name that was typed: /opt/drafterd may be a link to one of many."""
+    own, typed = Path(sysconfig.get_path("scripts")), Path(sys.argv[0]).absolute().parent
+    try:
+        return typed if typed.samefile(own) else own
+    except OSError:
+        return own
+
+
+def _refuse(findings: "Sequence[Finding]") -> None:
+    """Say everything that was found at once; stop where something is grave. Nothing was changed so far."""
+    for finding in findings:
+        output.say(f"{'error' if finding.grave else 'note'}: {finding.what}\n  → {finding.mend}")
+    if any(finding.grave for finding in findings):
+        raise CommandFailed("it cannot be done like this; nothing was changed")
+
+
+def _tell(decided: "Installation") -> None:
+    from drafterd.install import perform
+
+    for change in decided.changes:
+        output.write(f"{change.verdict:<10} {change.path}")
+    commands = [*perform.preparing(decided), *(perform.starting(decided) if decided.ground.live else ())]
+    for argv in commands:
+        output.write(f"run        {' '.join(argv)}")
+
+
+def _print_diff(decided: "Installation") -> None:
+    """What would be written, against what lies there; secrets are among neither."""
+    before = decided.ground.found(change.path for change in decided.changes if change.writes)
+    for change in decided.changes:
+        if not change.writes:
+            continue
+        old = before.get(change.path, b"").decode(errors="replace").splitlines()
+        new = change.data.decode(errors="replace").splitlines()
+        for line in difflib.unified_diff(old, new, str(change.path), str(change.target), lineterm=""):
+            output.write(line)
+
+
+def _tell_kept(decided: "Installation") -> None:
+    from drafterd.install.plan import Verdict
+
+    for change in decided.changes:
+        if change.verdict is Verdict.BESIDE:
+            output.say(f"note: {change.path} was changed by you and is kept\n  → compare it with {change.target}")
+        elif change.verdict is Verdict.LEFT:
+            output.say(f"note: {change.path} is not needed any more, but was changed by you: it is left")
+
+
+def _tell_next(decided: "Installation") -> None:
+    from drafterd.install import choices as places
+    from drafterd.install import perform
+
+    config, chosen = decided.config, decided.choices
+    if not decided.ground.live:
+        output.say(f"Laid into {decided.ground.root}; it starts when that system does.")
+        return
+    if perform.waits_for_restart(decided):
+        output.say(
+            f"note: {places.SUPERVISOR} takes its change at its next start\n"
+            f"  → systemctl restart {places.SUPERVISOR}, which restarts every draft: choose the hour"
+        )
+    if chosen.proxy is places.Proxy.SYSTEM_TRAEFIK:
+        output.say(_SYSTEM_TRAEFIK.format(routes=config.layout().traefik_routes, dashboard=config.proxy.dashboard))
+    if chosen.supervisor is places.Supervisor.EXISTING:
+        output.say(_EXISTING_SUPERVISOR.format(programs=config.layout().programs))
+    look = {
+        "drop a folder into": config.layout().drafts,
+        "its address": f"{config.public_url}{config.path_prefix}/<folder>",
+        "how it goes": f"{chosen.programs}/drafterd ls",
+        "the dashboard": f"http://{config.api.listen}/ (from afar: ssh -L {config.api.listen.port}:{config.api.listen})",
+        "the services": f"systemctl status {' '.join(chosen.services)}",
+        "the log": f"journalctl -u {places.DAEMON}",
+        "the configuration": places.SETTINGS,
+        "your secrets": f"{places.CREDENTIALS}, then systemctl restart {places.DAEMON}",
+    }
+    output.say("drafterd runs.")
+    for what, where in look.items():
+        output.write(f"{what + ':':<20} {where}")
+
+
+def _tell_left(decided: "Removal") -> None:
+    from drafterd.install.plan import Verdict
+
+    for change in decided.changes:
+        if change.verdict is Verdict.LEFT:
+            output.say(f"kept: {change.path}")
+
+
+def _tell_rest(decided: "Removal") -> None:
+    from drafterd.install import choices as places
+
+    if not decided.purge:
+        output.say(f"kept: {places.STATE}, {places.LOGS}: --purge takes them too")
+    output.say("The sources, the group drafts and the virtual environment stay: they are yours.")

@@ -1,0 +1,144 @@
+"""What is made once and kept: the root folder of a small Debian, and the wheels of everything that drafterd needs."""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3-venv", "slirp4netns", "nginx-light")
+_APT = Path("/etc/apt")
+_UNUSED = ("doc", "man", "locale", "info", "lintian", "bug")
+
+
+@dataclass(frozen=True, slots=True)
+class Debian:
+    """The kept folders: nothing writes into them."""
+
+    root: Path
+    wheels: Path
+
+
+def _run(*argv: str | Path, within: float) -> str:
+    words = [str(word) for word in argv]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=within, check=False)
+    assert done.returncode == 0, f"{' '.join(words)}\n{(done.stdout + done.stderr)[-4000:]}"
+    return done.stdout
+
+
+def codename() -> str:
+    """This machine's release of Debian, such as `bookworm`; empty where it is none."""
+    facts = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.MULTILINE))
+    return facts.get("VERSION_CODENAME", "") if facts.get("ID") == "debian" else ""
+
+
+def missing() -> str:
+    """Why no container can be booted here; empty if it can be."""
+    if os.geteuid() != 0:
+        return "booting a container needs root"
+    if absent := [tool for tool in ("mmdebstrap", "systemd-nspawn", "nsenter") if shutil.which(tool) is None]:
+        return f"not installed: {', '.join(absent)} (apt-get install mmdebstrap systemd-container)"
+    if not codename():
+        return "the container is made from this machine's packages, and this is not Debian"
+    tried = subprocess.run(
+        ["unshare", "--mount", "--pid", "--net", "--fork", "true"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return f"no namespaces can be made here: {tried.stderr.strip()}" if tried.returncode else ""
+
+
+def kept() -> Debian:
+    """The root folder and the wheels: made if they are not there yet (some minutes), from where this machine gets them."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drafterd-boot"
+    caches.mkdir(parents=True, exist_ok=True)
+    lock = (CHECKOUT / "requirements.lock").read_bytes()
+    root = caches / f"root-{codename()}-{_digest(repr((PACKAGES, _UNUSED)).encode())}"
+    wheels = caches / f"wheels-{sys.version_info.major}.{sys.version_info.minor}-{_digest(lock)}"
+    with (caches / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for place, make in ((root, _make_root), (wheels, _make_wheels)):
+            if not place.exists():
+                with _unfinished(place) as folder:
+                    make(folder)
+    return Debian(root, wheels)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+@contextmanager
+def _unfinished(place: Path) -> Iterator[Path]:
+    """A folder that gets its name when it is complete; older ones of its kind go."""
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix="unfinished-") as name:
+        folder = Path(name) / "made"
+        folder.mkdir()
+        yield folder
+        for old in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
+            shutil.rmtree(old)
+        folder.rename(place)
+
+
+def _make_root(folder: Path) -> None:
+    sources = [
+        path for path in (_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("debian.*"))) if path.exists()
+    ]
+    settings = re.findall(
+        r'^Acquire::(?:https?::.*|Check-[\w-]+) ".*";$', _run("apt-config", "dump", within=20), re.MULTILINE
+    )
+    _run(
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=minbase",
+        "--format=directory",
+        f"--include={','.join(PACKAGES)}",
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _UNUSED),
+        *(f"--aptopt={line.rstrip(';')}" for line in settings),
+        codename(),
+        folder,
+        *sources,
+        within=900,
+    )
+
+
+def _make_wheels(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        locked = Path(name) / "constraints.txt"
+        text = (CHECKOUT / "requirements.lock").read_text()
+        locked.write_text("".join(f"{line}\n" for line in re.findall(r"^[A-Za-z0-9]\S*==\S*", text, re.MULTILINE)))
+        _wheel("--constraint", locked, "--wheel-dir", folder, f"{CHECKOUT}[all]")
+    for own in folder.glob("drafterd-*.whl"):
+        own.unlink()
+
+
+def own_wheel(folder: Path, version: str) -> Path:
+    """The wheel of this checkout, with another version in it."""
+    source = folder / f"source-{version}"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(CHECKOUT / name, source)
+    for name in ("drafterd", "templates", "etc", "systemd"):
+        shutil.copytree(CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    init = source / "drafterd" / "__init__.py"
+    text, count = re.subn(r'^__version__ = ".*"$', f'__version__ = "{version}"', init.read_text(), flags=re.MULTILINE)
+    assert count == 1
+    init.write_text(text)
+    _wheel("--no-deps", "--wheel-dir", folder, source)
+    (made,) = folder.glob(f"drafterd-{version}-*.whl")
+    return made
+
+
+def _wheel(*arguments: str | Path) -> None:
+    _run(sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", *arguments, within=600)

@@ -1,0 +1,159 @@
+"""Users and secrets, after all that has happened: who runs what, and that no secret is where it does not belong."""
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.boot import hostile
+from tests.boot.canaries import CREDENTIALS, DRAFTS, GIVEN, OPERATOR, OPERATOR_VALUES, Found, Search
+from tests.boot.installed import API, SERVICES, SITE, Installed
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+EVERYTHING = ("/etc", "/var", "/run", "/srv", "/tmp", "/root", "/home")
+PASSED = "/run/credentials/drafterd.service/credentials.env"
+TOKEN = "/var/lib/drafterd/token"
+BIND_PORTS = 1 << 10
+"""CAP_NET_BIND_SERVICE"""
+
+HOMES: Mapping[str, Sequence[str]] = {
+    **{name: [re.escape(place)] for name, place in OPERATOR.items()},
+    **{
+        name: [
+            re.escape(CREDENTIALS),
+            re.escape(PASSED),
+            r"environment of (hello|second|spy|loud)",
+            r"/var/lib/drafterd/instances/\w+\.r1\.json",
+            r"/var/log/drafterd/loud\.r1\.log",
+        ]
+        for name in GIVEN
+    },
+    **{
+        f"draft {draft}": [
+            rf"/srv/drafts/{draft}/\.env\.local",
+            rf"environment of {draft}",
+            rf"/var/lib/drafterd/instances/{draft}\.r1\.json",
+            *([r"/var/log/drafterd/loud\.r1\.log"] if draft == "loud" else []),
+        ]
+        for draft in DRAFTS
+    },
+    "token": [re.escape(TOKEN)],
+}
+"""Where each secret may be, the place where it was put first; the documents name all of them."""
+
+
+def astray(found: Iterator[Found]) -> list[Found]:
+    """Secrets that are where they do not belong."""
+    return [one for one in found if not any(re.fullmatch(home, one.place) for home in HOMES[one.secret])]
+
+
+def service(process: psutil.Process) -> str:
+    """The service of systemd that it belongs to; empty if to none."""
+    found = re.search(r"/([\w-]+\.service)", Path(f"/proc/{process.pid}/cgroup").read_text())
+    return found[1] if found else ""
+
+
+def capabilities(process: psutil.Process) -> set[int]:
+    """All sets of those that it could use."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return {int(held, 16) for held in re.findall(r"^Cap(?:Prm|Eff|Amb):\s+([0-9a-f]+)$", status, re.MULTILINE)}
+
+
+async def test_hostile_drafts_run(server: Installed) -> None:
+    for draft, files in (("spy", hostile.spy()), ("loud", hostile.loud()), ("fails", hostile.fails())):
+        server.drop(draft, files)
+    for draft in ("spy", "loud"):
+        await server.until(draft, "ready")
+    problem = (await server.until("fails", "failed"))["problem"]
+    assert problem["code"] == "build-failed"
+    assert "[SECRET_OF_MINE]" in json.dumps(problem), "masked by its name"
+
+
+async def test_a_spy_finds_what_it_is_given_and_nothing_else(server: Installed) -> None:
+    status, text = await server.visit("/api/draft/spy/")
+    assert status == 200, text
+    said = json.loads(text)
+    values = [*OPERATOR_VALUES.values(), *GIVEN.values(), *DRAFTS.values()]
+    names = {hashlib.sha256(value.encode()).hexdigest(): value for value in values}
+    given = {*GIVEN.values(), DRAFTS["spy"]}
+    for step, may in (("install", set()), ("build", given), ("run", given)):
+        assert {names[found] for _, found in said[step]["found"]} == may, step
+        assert {re.sub(r"\d+", "N", place) for place, _ in said[step]["found"]} <= {"/proc/N/environ"}, step
+        assert said[step]["seen"] > 500, "it did look around"
+        assert not re.search(r"supervisord|traefik|drafterd run|hello", " ".join(said[step]["others"])), step
+        sockets = {place: got for place, got in said[step]["asked"].items() if place.startswith("/")}
+        assert set(sockets.values()) == {"ENOENT"}, step
+        log = said[step]["asked"]["8740/api/v1/drafts/hello/log"]
+        assert log == (401 if step == "run" else "ECONNREFUSED"), step
+
+
+async def test_secrets_are_in_no_other_file_and_process(server: Installed) -> None:
+    search = Search(token=server.at(TOKEN).read_text().strip())
+    found = [*search.files(server, *EVERYTHING), *search.processes(server)]
+    assert astray(iter(found)) == []
+    for name, homes in HOMES.items():
+        assert any(one.secret == name and re.fullmatch(homes[0], one.place) for one in found), f"not looked at: {name}"
+
+
+async def test_secrets_are_in_no_journal_and_no_unit(server: Installed) -> None:
+    search = Search(token=server.at(TOKEN).read_text().strip())
+    for argv in (
+        ("journalctl", "--output=export", "--all"),
+        ("systemctl", "show", "drafterd*"),
+    ):
+        text = await server.run(*argv)
+        assert "drafterd" in text
+        assert astray(search.inside(text.encode(), " ".join(argv))) == []
+
+
+async def test_secrets_are_in_no_answer(server: Installed) -> None:
+    token = server.at(TOKEN).read_text().strip()
+    search = Search(token=token)
+    of_drafts = ("", "/fixes", "/access", "/log", "/builds", "/builds/1", "/builds/1/log", "/builds/1/log?format=json")
+    paths = [
+        *("/", "/metrics", "/openapi.json", "/healthz?verbose", "/api/v1/status", "/api/v1/drafts"),
+        *("/api/v1/routes", "/api/v1/queue"),
+        *(f"/api/v1/drafts/{draft}{path}" for draft in DRAFTS for path in of_drafts),
+    ]
+    urls = [
+        *(API + path for path in paths),
+        *(f"{SITE}/api/draft/{draft}/" for draft in DRAFTS if draft != "spy"),
+        *("http://127.0.0.1:8742/api/rawdata", "http://127.0.0.1:8742/metrics", "http://127.0.0.1:8741/"),
+    ]
+    answered = 0
+    async with server.session() as client:
+        for headers in ({}, {"Authorization": f"Bearer {token}"}):
+            for url in urls:
+                async with client.get(url, headers=headers) as answer:
+                    data = b"\n".join([repr(answer.headers).encode(), await answer.read()])
+                    assert astray(search.inside(data, url)) == []
+                    answered += answer.status == 200
+    assert answered > len(urls)
+
+
+async def test_each_part_is_a_user_of_its_own(server: Installed) -> None:
+    """Supervisord and drafts are not the daemon's user, nor the proxy's; none of them is root or can become it."""
+    users = {}
+    for line in server.at("/etc/passwd").read_text().splitlines():
+        name, _, number, *_ = line.split(":")
+        users[int(number)] = name
+    seen: dict[str, set[str]] = {}
+    for process in server.processes():
+        with contextlib.suppress(psutil.Error, OSError):  # it has ended
+            unit = service(process)
+            seen.setdefault(unit, set()).update(users[number] for number in process.uids())
+            if unit in SERVICES:
+                may = BIND_PORTS if "traefik" in unit else 0
+                assert capabilities(process) <= {0, may}, process.cmdline()
+    seen = {unit: names for unit, names in seen.items() if unit in SERVICES}
+    assert seen == {
+        "drafterd.service": {"drafterd"},
+        "drafterd-supervisor.service": {"drafterd-run"},
+        "drafterd-traefik.service": {"drafterd-traefik"},
+    }
