@@ -49,8 +49,13 @@ class Relay:
             for key, events in self._selector.select():
                 if key.data is None:
                     return
-                if key.fileobj in self._selector.get_map():  # one before it may have ended it
+                if self._is_watched(key):  # one before it may have ended it
                     key.data(events)
+
+    def _is_watched(self, key: selectors.SelectorKey) -> bool:
+        """Whether the same socket is still there: a closed one's number may be another's by now."""
+        now = self._selector.get_map().get(key.fd)
+        return now is not None and now.fileobj is key.fileobj
 
     def watch(self, end: socket.socket, events: int, call: Callable[[int], None]) -> None:
         """Call when one of the events comes; none: do not call any more."""

@@ -43,8 +43,18 @@ def folder():
 
 @asynccontextmanager
 async def up(folder, environ, **streams):
+    # As a shell starts it: whoever runs the tests without a terminal may ignore that one is closed.
+    as_a_shell = ("env", "--default-signal=HUP")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "drafterd", "up", cwd=folder, env=environ, stdin=subprocess.DEVNULL, **streams
+        *as_a_shell,
+        sys.executable,
+        "-m",
+        "drafterd",
+        "up",
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        **streams,
     )
     try:
         async with asyncio.timeout(60):

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import selectors
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -72,6 +74,47 @@ def test_a_stream_arrives_whole_both_ways_and_its_ends_are_told():
             client.shutdown(socket.SHUT_WR)
             assert _all(client) == BIG
         thread.join(20)
+
+
+def test_a_connection_that_both_sides_break_off_at_once_ends_alone():
+    """The relay hears of both in one turn; the first has closed the second by then."""
+    held, released = threading.Event(), threading.Event()
+    gate, opener = socket.socketpair()
+    relay, (ended, end) = Relay(), os.pipe()
+
+    def hold(_events: int) -> None:
+        gate.recv(1)
+        held.set()
+        released.wait(20)
+
+    with gate, opener, _bound(socket.SOCK_STREAM) as server, _bound(socket.SOCK_STREAM) as listener:
+        server.listen()
+        listener.listen()
+        where = listener.getsockname()
+        relay.open(Hole(*where, *server.getsockname()), listener)
+        relay.watch(gate, selectors.EVENT_READ, hold)
+        thread = threading.Thread(target=relay.until, args=(ended,))
+        thread.start()
+        client = socket.create_connection(where, 20)
+        peer, _ = server.accept()
+        client.sendall(b"x")
+        assert peer.recv(1) == b"x"
+        opener.send(b"x")
+        assert held.wait(20)
+        for side in (client, peer):
+            side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            side.close()  # says that it breaks off
+        released.set()
+        with socket.create_connection(where, 20) as other:
+            following, _ = server.accept()
+            with following:
+                following.settimeout(20)
+                other.sendall(b"y")
+                assert following.recv(1) == b"y"
+        os.close(end)
+        thread.join(20)
+        os.close(ended)
+        assert not thread.is_alive()
 
 
 def test_one_that_does_not_read_stops_nobody_else():
