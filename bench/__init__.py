@@ -7,7 +7,8 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -27,8 +28,36 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def finish(result: Mapping[str, Any], *, runs: int, as_json: bool) -> int:
-    """Print the object, if it was asked for; the exit code."""
+@dataclass(frozen=True)
+class Goal:
+    """What a figure should come to.
+
+    Attributes:
+        least: Whether the limit is the least that will do; else the most.
+    """
+
+    name: str
+    found: float
+    limit: float
+    least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether it does."""
+        return self.found >= self.limit if self.least else self.found <= self.limit
+
+    def __str__(self) -> str:
+        """A line for people."""
+        word = "met" if self.met else "MISSED"
+        return f"{self.name:>38} {self.found:>12,} (at {'least' if self.least else 'most'} {self.limit:,}): {word}"
+
+
+def finish(result: Mapping[str, Any], *, runs: int, as_json: bool, goals: Sequence[Goal] = ()) -> int:
+    """Judge the goals, and print the object, if it was asked for; the exit code: 1 where a goal was missed."""
+    for goal in goals:
+        say(str(goal))
     if as_json:
-        print(json.dumps({"runs": runs, "machine": machine(), **result}), flush=True)
-    return 0
+        judged = {goal.name: {"found": goal.found, "limit": goal.limit, "met": goal.met} for goal in goals}
+        told = {"runs": runs, "machine": machine(), **result, **({"goals": judged} if goals else {})}
+        print(json.dumps(told), flush=True)
+    return 0 if all(goal.met for goal in goals) else 1

@@ -1,7 +1,9 @@
 """Ten drafts with the same dependencies dropped at once: how long until all are live, and what others feel of it.
 
-Beside it: one bare shell doing the three commands, which would do them ten times one after the other. A static and
-a running draft are asked all the time; their answers and those of the daemon's API are compared with a quiet while.
+Beside each burst, in turn, a bare shell doing the three commands, which would do them ten times one after the
+other. Both have an npm cache that one run has warmed; no burst finds the dependencies of an earlier one. All the
+time a running draft and the daemon's API are asked at a fixed rate, whether or not the last answer has come: a
+stall counts for every question that fell into it. A quiet while before is what it is compared with.
 """
 
 import asyncio
@@ -11,71 +13,129 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
-from bench import finish, say
-from bench.first_drop import DEADLINE, bare, first_page, make_source
+from bench import Goal, finish, say
+from bench.first_drop import DEADLINE, bare, drop, first_page, make_source, medians
 from tests.builders import eventually
 from tests.server import Server
 
 DRAFTS = 10
-BARE_RUNS = 3
+BURSTS = 3
 QUIET = 15.0
 """Seconds of the quiet while."""
 EVERY = 0.1
 """Seconds between two questions to the running draft, and to the API."""
-GOALS = {"over_bare": 0.5, "requests_over_quiet": 3.0, "api_p95_ms": 50.0, "disk_mb": 1200}
 _SERVER = "require('http').createServer((q, r) => r.end('neighbour')).listen(process.env.PORT, process.env.HOSTNAME)"
 
 
 def main(json: bool) -> int:
     """Measure; print a table, and the object where it is wanted."""
-    result = asyncio.run(measure())
-    for name, value in result.items():
-        say(f"{name:>20} {value:>10}" + (f"   (goal {GOALS[name]})" if name in GOALS else ""))
-    return finish({**result, "goals": GOALS}, runs=1, as_json=json)
-
-
-async def measure() -> dict[str, float]:
-    """The quiet while, the burst, the bare shell."""
-    with tempfile.TemporaryDirectory(prefix="drafterd-bench-") as name:
-        root = Path(name)
-        source = make_source(root / "source")
-        async with Server(root / "server") as server, aiohttp.ClientSession() as session:
-            await bare(root / "bare", session, source)  # warms its cache
-            await _neighbour(server)
-            async with _asking(server) as quiet:
-                await asyncio.sleep(QUIET)
-            async with _asking(server) as busy:
-                begun = time.perf_counter()
-                drafts = _drop_all(server, source)
-                ends = await asyncio.gather(*(_live(session, server, draft) for draft in drafts))
-            makespan = max(ends) - begun
-            disk = _disk(server.state)
-            alone = [(await bare(root / "bare", session, source))[0] for _ in range(BARE_RUNS)]
-    bare_seconds = statistics.median(alone) * DRAFTS
-    return {
+    found = asyncio.run(measure())
+    makespan, alone = statistics.median(found.makespan), statistics.median(found.bare)
+    first = statistics.median(found.first)
+    over = round(makespan / (alone * DRAFTS), 3)
+    times = round(_p95(found.busy.draft) / _p95(found.quiet.draft), 2)
+    api = round(_p95(found.busy.api), 4)
+    result = {
+        "makespan_over_serial_bare": over,
+        "running_p95_over_quiet": times,
+        "api_p95_seconds": api,
         "makespan_seconds": round(makespan, 2),
-        "first_live_seconds": round(min(ends) - begun, 2),
-        "bare_seconds": round(bare_seconds, 2),
-        "over_bare": round(makespan / bare_seconds, 3),
-        "quiet_p95_ms": round(_p95(quiet.draft), 2),
-        "burst_p95_ms": round(_p95(busy.draft), 2),
-        "requests_over_quiet": round(_p95(busy.draft) / _p95(quiet.draft), 2),
-        "api_p95_ms": round(_p95(busy.api), 2),
-        "disk_mb": round(disk / 1e6),
+        "bare_seconds": round(alone, 2),
+        "first_live_seconds": round(first, 2),
+        "each_further_seconds": round((makespan - first) / (DRAFTS - 1), 2),
+        "running_p95_seconds": round(_p95(found.busy.draft), 4),
+        "build_steps": medians(found.steps),
     }
+    for name, value in result.items():
+        say(f"{name:>26} {value}")
+    goals = [
+        Goal("makespan_over_serial_bare", over, 0.5),
+        Goal("running_p95_over_quiet", times, 3.0),
+        Goal("api_p95_seconds", api, 0.05),
+    ]
+    return finish(result, runs=BURSTS, as_json=json, goals=goals)
 
 
-class _Times:
-    """Milliseconds of each answer."""
+class Times:
+    """Seconds until each answer."""
 
     def __init__(self) -> None:
         self.draft: list[float] = []
         self.api: list[float] = []
+
+
+@dataclass
+class Found:
+    """Seconds, one value per burst or bare run; the answers of all bursts together.
+
+    Attributes:
+        steps: Of every build in a burst but the first, which installs.
+    """
+
+    makespan: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    steps: list[Mapping[str, float]] = field(default_factory=list)
+    quiet: Times = field(default_factory=Times)
+    busy: Times = field(default_factory=Times)
+
+
+async def measure() -> Found:
+    """The quiet while, then bursts and the bare shell in turn."""
+    found = Found()
+    with tempfile.TemporaryDirectory(prefix="drafterd-bench-") as name:
+        root = Path(name)
+        source = make_source(root / "source")
+        async with Server(root / "server") as server, aiohttp.ClientSession() as session:
+            await bare(root / "bare", session, source)
+            await drop(server, session, source)
+            await _neighbour(server)
+            async with _asking(server, found.quiet):
+                await asyncio.sleep(QUIET)
+            for _ in range(BURSTS):
+                await _burst(server, session, source, found)
+                found.bare.append((await bare(root / "bare", session, source))[0])
+                say(f"ten drafts {found.makespan[-1]:.1f} s, one bare {found.bare[-1]:.1f} s")
+    return found
+
+
+async def _burst(server: Server, session: aiohttp.ClientSession, source: Path, found: Found) -> None:
+    """Ten drafts from their drop until the last is live; then they go away."""
+    shutil.rmtree(server.state / "dependencies", ignore_errors=True)
+    async with _asking(server, found.busy):
+        begun = time.perf_counter()
+        drafts = drop_all(server, source)
+        ends = await asyncio.gather(*(live(session, server, draft) for draft in drafts))
+    found.makespan.append(max(ends) - begun)
+    found.first.append(min(ends) - begun)
+    steps = [await _steps(server, draft) for draft in drafts]
+    found.steps += sorted(steps, key=lambda each: each["install"])[:-1]
+    await _remove(server, drafts)
+
+
+async def _remove(server: Server, drafts: Sequence[str]) -> None:
+    """Take drafts away, and wait until nothing is left of what was made of them."""
+    for draft in drafts:
+        await server.call("DELETE", f"/api/v1/drafts/{draft}?purge=source")
+    for draft in drafts:
+        await eventually(partial(_gone, server.state / "drafts" / draft / "releases"), within=60, every=0.25)
+
+
+def _gone(path: Path) -> bool:
+    return not path.exists()
+
+
+async def _steps(server: Server, draft: str) -> Mapping[str, float]:
+    _, builds = await server.call("GET", f"/api/v1/drafts/{draft}/builds")
+    steps: Mapping[str, float] = builds["items"][0]["steps"]
+    return steps
 
 
 def _p95(values: Sequence[float]) -> float:
@@ -93,9 +153,8 @@ async def _neighbour(server: Server) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _asking(server: Server) -> AsyncIterator[_Times]:
+async def _asking(server: Server, times: Times) -> AsyncIterator[None]:
     """Ask the neighbour and the API until the block ends."""
-    times = _Times()
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         token = (server.state / "token").read_text().strip()
         ways: tuple[tuple[str, dict[str, str], list[float]], ...] = (
@@ -104,26 +163,33 @@ async def _asking(server: Server) -> AsyncIterator[_Times]:
         )
         tasks = [group.create_task(_ask(session, url, headers, into)) for url, headers, into in ways]
         try:
-            yield times
+            yield
         finally:
             for task in tasks:
                 task.cancel()
 
 
 async def _ask(session: aiohttp.ClientSession, url: str, headers: dict[str, str], into: list[float]) -> None:
-    while True:
-        begun = time.perf_counter()
+    """One question at each tick, each timed from its tick."""
+
+    async def one(due: float) -> None:
         async with session.get(url, headers=headers) as answer:
             await answer.read()
             if answer.status != 200:
                 raise RuntimeError(f"{url} answered {answer.status}")
-        into.append((time.perf_counter() - begun) * 1000)
-        await asyncio.sleep(EVERY)
+        into.append(time.perf_counter() - due)
+
+    async with asyncio.TaskGroup() as group:
+        due = time.perf_counter()
+        while True:
+            group.create_task(one(due))
+            due += EVERY
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
 
 
-def _drop_all(server: Server, source: Path) -> list[str]:
+def drop_all(server: Server, source: Path) -> list[str]:
     """Ten copies, all in place within a moment."""
-    drafts = [f"burst-{number}" for number in range(DRAFTS)]
+    drafts = [f"burst-{number}-{time.monotonic_ns()}" for number in range(DRAFTS)]
     for draft in drafts:
         shutil.copytree(source, server.root / draft)
         (server.root / draft / ".draft-ready").touch()
@@ -132,7 +198,7 @@ def _drop_all(server: Server, source: Path) -> list[str]:
     return drafts
 
 
-async def _live(session: aiohttp.ClientSession, server: Server, draft: str) -> float:
+async def live(session: aiohttp.ClientSession, server: Server, draft: str) -> float:
     await eventually(lambda: _is_ready(server, draft), within=DEADLINE, every=0.25)
     return await first_page(session, f"{server.proxy}/api/draft/{draft}", lambda: None)
 
@@ -143,15 +209,3 @@ async def _is_ready(server: Server, draft: str) -> bool:
     if status == 200 and found["state"] == "failed":
         raise RuntimeError(f"{draft} failed: {found['problem']}")
     return bool(status == 200 and found["state"] == "ready")
-
-
-def _disk(state: Path) -> int:
-    """What the state takes, npm's own cache aside; a file with several names counts once."""
-    seen: dict[int, int] = {}
-    for path in state.rglob("*"):
-        if path.is_relative_to(state / "cache"):
-            continue
-        with contextlib.suppress(OSError):
-            known = path.lstat()
-            seen[known.st_ino] = known.st_blocks * 512
-    return sum(seen.values())

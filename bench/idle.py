@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import finish, say
+from bench import Goal, finish, say
 from drafterd import logs
 from drafterd.config import Config
 from drafterd.daemon.house import House
@@ -51,7 +51,12 @@ def main(json: bool) -> int:
         "cpu_percent": round(used.cpu, 3),
         "reconcile_pass_ms": round(look, 2),
     }
-    return finish(result, runs=PASSES, as_json=json)
+    goals = [
+        Goal("rss_bytes", used.rss, 120_000_000),
+        Goal("cpu_percent", round(used.cpu, 3), 2.0),
+        Goal("reconcile_pass_ms", round(look, 2), 150.0),
+    ]
+    return finish(result, runs=PASSES, as_json=json, goals=goals)
 
 
 @dataclass(frozen=True)

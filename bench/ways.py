@@ -45,7 +45,7 @@ class Way(Protocol):
     pid: int
 
     async def fill(self, count: int, target: Address) -> None:
-        """Have the routes `draft-00000` and on, to one server."""
+        """Have the routes `draft-00000` and on, as `filled` has them."""
         ...
 
     async def add(self, draft: DraftId, target: Address) -> float:
@@ -83,7 +83,7 @@ class Ours:
 
     async def fill(self, count: int, target: Address) -> None:
         """One table with all."""
-        self._targets = {draft_of(number): Target(address=target) for number in range(count)}
+        self._targets = {draft: Target(address=address) for draft, address in filled(count, target)}
         await retried(lambda: self._proxy.publish(table_of(self._targets)))
 
     async def add(self, draft: DraftId, target: Address) -> float:
@@ -169,8 +169,8 @@ class Directory:
 
     async def fill(self, count: int, target: Address) -> None:
         """A file for each."""
-        for number in range(count):
-            await self.add(draft_of(number), target)
+        for draft, address in filled(count, target):
+            await self.add(draft, address)
 
     async def add(self, draft: DraftId, target: Address) -> float:
         """A file."""
@@ -190,6 +190,13 @@ class Directory:
 def draft_of(number: int) -> DraftId:
     """The drafts that every way is filled with."""
     return DraftId(f"draft-{number:05}")
+
+
+def filled(count: int, target: Address) -> Iterator[tuple[DraftId, Address]]:
+    """The drafts, each at an address of its own; the last one is the server, which alone is asked."""
+    for number in range(count - 1):
+        yield draft_of(number), Address(f"127.{1 + number // 250}.{1 + number % 250}.1", target.port)
+    yield draft_of(count - 1), target
 
 
 def rename_into(path: Path, text: str) -> float:

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
-from bench.ways import draft_of, end, free_address, process, retried
+from bench.ways import end, filled, free_address, process, retried
 from drafterd.domain.model import Address
 from drafterd.domain.names import DraftId
 from drafterd.toolchain import Toolchain
@@ -59,7 +60,9 @@ class HubProxy:
 
     async def fill(self, count: int, target: Address) -> None:
         """All at once."""
-        await asyncio.to_thread(self._tell, f"fill {count} http://{target}")
+        routes = self._folder / "routes.txt"
+        routes.write_text("".join(f"{draft} http://{address}\n" for draft, address in filled(count, target)))
+        await asyncio.to_thread(self._tell, f"fill {routes}")
 
     async def add(self, draft: DraftId, target: Address) -> float:
         """Its own call, timed from its beginning: the file is an affair of its own."""
@@ -106,9 +109,8 @@ class NodeProxy:
     async def fill(self, count: int, target: Address) -> None:
         """A call for each."""
         async with aiohttp.ClientSession() as session:
-            await retried(lambda: self._post(session, draft_of(0), target))
-            for number in range(1, count):
-                await self._post(session, draft_of(number), target)
+            for draft, address in filled(count, target):
+                await retried(partial(self._post, session, draft, address))
 
     async def add(self, draft: DraftId, target: Address) -> float:
         """A call, timed from its beginning: there is no file."""

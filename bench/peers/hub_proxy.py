@@ -1,12 +1,13 @@
 """Drives jupyterhub-traefik-proxy, with that package's own interpreter: a line in, a line out.
 
-`fill COUNT TARGET` writes that many routes at once, `add ID TARGET` and `remove ID` are its own calls.
+`fill FILE` writes the routes of a file at once, `add ID TARGET` and `remove ID` are its own calls.
 Nothing of drafterd is imported here: the package lives in an environment of its own.
 """
 
 import asyncio
 import contextlib
 import sys
+from pathlib import Path
 
 from jupyterhub_traefik_proxy.fileprovider import TraefikFileProviderProxy
 from jupyterhub_traefik_proxy.traefik_utils import deep_merge
@@ -47,15 +48,16 @@ async def act(proxy, word, *values):
     elif word == "remove":
         await proxy.delete_route(path_of(values[0]))
     else:
-        await fill(proxy, int(values[0]), values[1])
+        await fill(proxy, await asyncio.to_thread(Path(values[0]).read_text))
 
 
-async def fill(proxy, count, target):
+async def fill(proxy, lines):
     """All at once: a call for each would take a second each."""
     routes: dict[str, object] = {}
     facts: dict[str, object] = {}
-    for number in range(count):
-        found, about = proxy._dynamic_config_for_route(path_of(f"draft-{number:05}"), target, {})  # noqa: SLF001 - no other way
+    for line in lines.splitlines():
+        draft, target = line.split()
+        found, about = proxy._dynamic_config_for_route(path_of(draft), target, {})  # noqa: SLF001 - no other way
         deep_merge(routes, found)
         deep_merge(facts, about)
     await proxy._apply_dynamic_config(routes, facts)  # noqa: SLF001 - no other way
