@@ -25,6 +25,7 @@ from drafterd.build.job import Job
 from drafterd.build.settings import BuildSettings
 from drafterd.build.steps import SNAPSHOT
 from drafterd.build.threads import in_thread
+from drafterd.build.unsteady import Unsteady
 from drafterd.domain.capacity import held_back
 from drafterd.domain.errors import Busy, DrafterdError
 from drafterd.domain.interfaces import Ledger, Sandbox
@@ -38,15 +39,12 @@ _SHUTDOWN_GRACE = 5.0
 _LOOK_EVERY = 2.0
 """Seconds after which what waits for memory is looked at again."""
 
-_SUPERSEDED_MAX = 5
-"""So many builds of one key in a row that found another source: no more at once."""
-
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Active:
-    """A build that has a slot.
+    """A build that has a slot, until it has ended; then it only cleans up behind itself.
 
     Attributes:
         ending: It is being cancelled; `problem` is what a person said, if one did.
@@ -106,7 +104,7 @@ class BuildQueue:
         )
         self._waiting: dict[DraftId, Build] = {}
         self._active: dict[DraftId, _Active] = {}
-        self._superseded: dict[DraftId, tuple[str, int]] = {}
+        self._unsteady = Unsteady(retry_after=settings.retry_after, clock=clock)
         self._builds: dict[DraftId, tuple[Build, ...]] = {}
         self._releases: dict[DraftId, tuple[Release, ...]] = {}
         self._current: dict[DraftId, ReleaseId | None] = {}
@@ -135,13 +133,17 @@ class BuildQueue:
 
     def queue(self) -> tuple[Build, ...]:
         """What runs and what waits, in the order of its turn."""
-        return (*(active.build for active in self._active.values()), *map(self._waiting.__getitem__, self._turns()))
+        return (*self._building(), *map(self._waiting.__getitem__, self._turns()))
 
     def held_back(self) -> str:
         """Why what waits does not begin now, for people; "": it does."""
         settings = self._settings
         available, pressure = settings.memory()
-        return held_back(len(self._active), slots=settings.slots, available=available, pressure=pressure)
+        return held_back(len(self._building()), slots=settings.slots, available=available, pressure=pressure)
+
+    def _building(self) -> list[Build]:
+        """What has a slot: deleting what a build leaves behind takes none, and can take long."""
+        return [active.build for active in self._active.values() if active.build.status.active]
 
     @contextlib.contextmanager
     def watched(self, draft: DraftId) -> Iterator[None]:
@@ -220,7 +222,7 @@ class BuildQueue:
         """End its builds and delete all that was built of a draft."""
         await self.cancel(draft)
         await in_thread(disk.discard, self._layout, draft)
-        self._superseded.pop(draft, None)
+        self._unsteady.forget(draft)
         self._builds.pop(draft, None)
         self._forget(draft)
 
@@ -274,7 +276,7 @@ class BuildQueue:
                 active.task.add_done_callback(partial(self._leave, active))
 
     def _leave(self, active: _Active, _ended: asyncio.Task[None]) -> None:
-        """Free the slot; a build that was cancelled before its task began has not been ended yet."""
+        """Let the draft's next build begin; one that was cancelled before its task began has not been ended yet."""
         self._active.pop(active.build.draft, None)
         if active.build.status.active:
             self._set(active, self._unfinished(active))
@@ -296,7 +298,7 @@ class BuildQueue:
             _log.exception("build.crashed", draft=draft, build=active.build.number)
             ended = replace(active.build, status=BuildStatus.FAILED, finished=self._clock(), problem=_INTERNAL)
         self._releases.pop(draft, None)
-        self._set(active, self._counted(failure.backed_off(ended, self.builds(draft))))
+        self._set(active, self._unsteady.counted(failure.backed_off(ended, self.builds(draft))))
         self._ledger.record_event(draft, "built", {"build": ended.number, "status": ended.status.value})
         await job.clean()
 
@@ -318,23 +320,9 @@ class BuildQueue:
             return None
         if order is None or order.key != build.key:
             ended = replace(build, status=BuildStatus.CANCELLED, step=SNAPSHOT, finished=self._clock())
-            self._set(active, self._counted(ended))
+            self._set(active, self._unsteady.counted(ended))
             return None
         return order
-
-    def _counted(self, ended: Build) -> Build:
-        """A build that found another source than was asked for may be asked for again, but not for ever."""
-        if ended.status is not BuildStatus.CANCELLED or ended.problem or ended.step != SNAPSHOT:
-            self._superseded.pop(ended.draft, None)
-            return ended
-        key, count = self._superseded.get(ended.draft, (ended.key, 0))
-        count = count + 1 if key == ended.key else 1
-        self._superseded[ended.draft] = (ended.key, count)
-        if count < _SUPERSEDED_MAX:
-            return ended
-        now = self._clock()
-        problem = replace(_UNSTEADY, since=now, retry_at=now + self._settings.retry_after)
-        return replace(ended, status=BuildStatus.FAILED, problem=problem)
 
     # Its own books
 
@@ -361,6 +349,8 @@ class BuildQueue:
     def _set(self, active: _Active, build: Build) -> None:
         active.build = build
         self._save(build)
+        if not build.status.active:
+            self._wake.set()
 
     def _save(self, build: Build) -> None:
         self._ledger.save_build(build)
@@ -384,11 +374,4 @@ _INTERNAL = Problem(
     summary="drafterd itself failed during this build",
     hint="the daemon's log says where; please report it",
     mend=Mend.MACHINE,
-)
-
-_UNSTEADY = Problem(
-    code="source-unsteady",
-    summary="the source changed each time it was read",
-    hint="stop what writes into the folder, then ask for the build again",
-    step=SNAPSHOT,
 )

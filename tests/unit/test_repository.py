@@ -34,6 +34,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "build/notice.py",
         "build/release.py",
         "build/threads.py",
+        "build/unsteady.py",
     ),
     "integration/build/test_repairs.py": ("build/mending.py",),
     "integration/build/test_steps.py": ("build/packages.py",),

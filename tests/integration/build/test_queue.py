@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from drafterd.build import release
 from drafterd.build.settings import BuildSettings
 from drafterd.domain.errors import BadDraft, Busy
 from drafterd.domain.model import BuildStatus, Mend, Problem
@@ -332,6 +334,28 @@ async def test_slots_bound_what_runs_and_turns_follow_the_asking(tmp_path):
             (tmp_path / f"{draft}.go").touch()
         for draft in drafts:
             assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
+
+
+async def test_what_a_build_leaves_behind_holds_up_its_own_draft_only(tmp_path, monkeypatch):
+    async with World(tmp_path, settings=BuildSettings(slots=1)).running() as world:
+        scratch, remove, deleted = world.layout.scratch(HELLO), release.remove, threading.Event()
+
+        def slowly(folder):
+            if folder == scratch and folder.exists():
+                deleted.wait(30)
+            remove(folder)
+
+        monkeypatch.setattr(release, "remove", slowly)
+        try:
+            await world.queue.enqueue(HELLO, world.drop({"index.html": "one"}))
+            await eventually(lambda: world.last().status is BuildStatus.SUCCEEDED, within=20)
+            await world.queue.enqueue(HELLO, world.drop({"index.html": "two"}))
+            other = await world.build(world.drop({"index.html": "x"}, draft=OTHER), OTHER)
+            assert other.status is BuildStatus.SUCCEEDED
+            assert [(build.draft, build.status) for build in world.queue.queue()] == [(HELLO, BuildStatus.QUEUED)]
+        finally:
+            deleted.set()
+        assert (await world.ended(2)).status is BuildStatus.SUCCEEDED
 
 
 async def test_what_somebody_looks_at_is_built_first(tmp_path):
