@@ -1,8 +1,9 @@
 """What to tell of a limit that ended a step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from drafterd.build.failure_classes import FULL_HINT
 from drafterd.domain.interfaces import Exceeded
 from drafterd.domain.model import Limits, Mend
 
@@ -13,12 +14,14 @@ class Told:
 
     Attributes:
         summary: What the step did; `{step}` and `{most}` are filled in.
+        retried: Whether it may pass by itself, so that the build is tried again.
     """
 
     code: str
     summary: str
     hint: str
     mend: Mend = Mend.DRAFT
+    retried: bool = False
 
 
 TOLD: Mapping[Exceeded, Told] = {
@@ -43,6 +46,13 @@ TOLD: Mapping[Exceeded, Told] = {
         "the {step} step was ended: it wrote more than {most} into its folders",
         "look for a script that writes in a loop, or ask for fewer and smaller dependencies",
     ),
+    Exceeded.FULL: Told(
+        "disk-full",
+        "the {step} step was ended: it was filling the disk, of which next to nothing was left",
+        f"{FULL_HINT}; if there was enough, look for a script that writes in a loop",
+        Mend.MACHINE,
+        retried=True,
+    ),
 }
 
 
@@ -54,7 +64,7 @@ def told(found: Exceeded, step: str, limits: Limits, disk_max: int | None) -> To
         Exceeded.DISK: _gigabytes(disk_max),
     }
     words = TOLD[found]
-    return Told(words.code, words.summary.format(step=step, most=most.get(found, "")), words.hint, words.mend)
+    return replace(words, summary=words.summary.format(step=step, most=most.get(found, "")))
 
 
 def _gigabytes(size: int | None) -> str:

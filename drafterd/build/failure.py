@@ -106,7 +106,15 @@ def of_step(
     shown = [inner(line, root) for line in lines]
     if outcome.exceeded:
         words = told(outcome.exceeded, step, limits or Limits(), disk_max)
-        return failed(words.code, words.summary, step=step, hint=words.hint, mend=words.mend, tail=shown)
+        return failed(
+            words.code,
+            words.summary,
+            step=step,
+            hint=words.hint,
+            mend=words.mend,
+            tail=shown,
+            retry_at=now + retry if words.retried else None,
+        )
     if outcome.timed_out:
         return _timed_out(step, outcome, shown)
     summary, where = first_error(shown, step)

@@ -189,6 +189,8 @@ class Exceeded(StrEnum):
     PROCESSES = "processes"
     OUTPUT = "output"
     DISK = "disk"
+    FULL = "full"
+    """no limit of its own: next to nothing is left of the disk that it was filling"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

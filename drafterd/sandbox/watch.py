@@ -16,16 +16,13 @@ import structlog
 from drafterd import process
 from drafterd.domain.interfaces import Exceeded, Outcome, Step
 from drafterd.domain.model import Limits
-from drafterd.sandbox import disk
+from drafterd.sandbox.filling import Filling
 from drafterd.sandbox.groups import Group
-from drafterd.sandbox.use import used
-from drafterd.sandbox.walk import TooDeep
+from drafterd.sandbox.use import members, used
 
 _log = structlog.get_logger(__name__)
 
 _PERIOD = 0.25
-_DISK_EVERY = 8
-"""The folders are measured at every so many looks, once the disk has filled by enough to make it worth while."""
 
 
 async def watched(
@@ -74,6 +71,7 @@ async def watched(
         looking.cancel()
         await asyncio.wait([looking])
         refused = await _closed(group) if group else None
+        await asyncio.to_thread(watch.tidy)
     return replace(outcome, exceeded=watch.exceeded or refused or outcome.exceeded)
 
 
@@ -91,8 +89,7 @@ class _Watch:
         self._step = step
         self._control = control
         self._user = user
-        self._free = disk.free(step.cwd)
-        self._looks = 0
+        self._filling = Filling(step)
         self.group: int | None = None
         self.exceeded: Exceeded | None = None
 
@@ -114,21 +111,16 @@ class _Watch:
         limits = self._step.limits
         if self._control and (refused := self._control.exceeded()):
             return refused
+        who = (group, self._step.environment.get(process.MARK), self._user)
         if limits.memory is not None or limits.processes is not None:
-            use = used(group, self._step.environment.get(process.MARK), self._user)
+            use = used(*who)
             if limits.memory is not None and use.memory > limits.memory:
                 return Exceeded.MEMORY
             if limits.processes is not None and use.processes > limits.processes:
                 return Exceeded.PROCESSES
-        self._looks += 1
-        return Exceeded.DISK if self._looks % _DISK_EVERY == 0 and self._fills() else None
+        return self._filling.exceeded(lambda: members(*who))
 
-    def _fills(self) -> bool:
-        most = self._step.disk_max
-        if most is None or self._free - disk.free(self._step.cwd) < most // 2:
-            return False
-        step = self._step
-        try:
-            return sum(map(disk.size, {step.cwd, *step.writable, *(layer.upper for layer in step.layers)})) > most
-        except TooDeep:
-            return True
+    def tidy(self) -> None:
+        """Delete what a filled disk is full of, beside the step's own folders, which go with its build."""
+        if self.exceeded in (Exceeded.DISK, Exceeded.FULL):
+            self._filling.clear()

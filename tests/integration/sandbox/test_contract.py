@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,13 +15,20 @@ from drafterd.domain.errors import ConfigError
 from drafterd.domain.interfaces import Exceeded, Step
 from drafterd.domain.model import Limits
 from drafterd.layout import Layout
-from drafterd.sandbox import SANDBOXES
+from drafterd.sandbox import SANDBOXES, disk
 from drafterd.sandbox.network import Reach, Wish
 from drafterd.sandbox.places import Places
 from tests.builders import eventually
 
 
-@pytest.fixture(params=[*((name, None) for name in sorted(SANDBOXES)), *(("bubblewrap", reach) for reach in Reach)])
+def _named(param: tuple[str, Reach | None]) -> str:
+    return "-".join(filter(None, param))
+
+
+@pytest.fixture(
+    params=[*((name, None) for name in sorted(SANDBOXES)), *(("bubblewrap", reach) for reach in Reach)],
+    ids=_named,
+)
 def sandbox(request, root):
     layout = Layout(drafts=root / "drafts", state=root / "state", run=root / "run", logs=root / "log")
     name, reach = request.param
@@ -31,6 +40,10 @@ def sandbox(request, root):
         pytest.skip(made.isolation)
     made.prepare()
     return made
+
+
+UNFENCED = pytest.mark.parametrize("sandbox", [(name, None) for name in sorted(SANDBOXES)], indirect=True, ids=_named)
+"""For what the network has no part in."""
 
 
 @pytest.fixture
@@ -176,6 +189,63 @@ async def test_a_disk_filler_is_ended(sandbox, folder):
     script = "i=0; while :; do i=$((i+1)); head -c 5000000 /dev/zero > f$i; sleep 0.05; done"
     outcome = await _run(sandbox, _step(script, folder, disk_max=20_000_000))
     assert outcome.exceeded is Exceeded.DISK
+
+
+FILLS = "mkdir -p {place}; i=0; while :; do i=$((i+1)); head -c 2000000 /dev/zero > {place}/f$i; sleep 0.05; done"
+HIDES = "exec 3>hidden; rm hidden; while :; do head -c 2000000 /dev/zero >&3; sleep 0.05; done"
+
+
+@UNFENCED
+async def test_what_a_step_puts_into_a_cache_counts_and_goes_with_it(sandbox, folder, root):
+    cache = root / "state" / "cache" / "npm"
+    cache.mkdir(parents=True)
+    (cache / "kept").write_text("of an earlier build")
+    step = replace(_step(FILLS.format(place="$CACHE"), folder, disk_max=20_000_000), shared=(cache.parent,))
+    step = replace(step, environment={**step.environment, "CACHE": str(cache)})
+    outcome = await _run(sandbox, step)
+    assert outcome.exceeded is Exceeded.DISK
+    assert disk.size(cache) < 1_000_000
+    assert (cache / "kept").exists()
+
+
+@UNFENCED
+async def test_what_has_no_name_any_more_counts(sandbox, folder):
+    outcome = await _run(sandbox, _step(HIDES, folder, disk_max=20_000_000))
+    assert outcome.exceeded is Exceeded.DISK
+
+
+@pytest.fixture
+def small_disk(root):
+    """Everything that is made lies on 200 MB, of which 70 are left."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "none", root], check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    root.chmod(0o755)
+    (root / "much").write_bytes(bytes(130 << 20))
+    yield root
+    subprocess.run(["umount", "--lazy", root], check=True)
+
+
+@pytest.mark.parametrize("writes", [FILLS.format(place="."), HIDES], ids=["seen", "hidden"])
+@UNFENCED
+async def test_who_fills_the_disk_is_ended_before_it_is_full_and_nobody_else(small_disk, sandbox, folder, writes):
+    beside = folder.parents[3] / "b" / "builds" / "1" / "src"
+    beside.mkdir(parents=True)
+    least = [1 << 40]
+
+    async def look() -> None:
+        while True:
+            least[0] = min(least[0], disk.free(small_disk))
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as group:
+        looking = group.create_task(look())
+        modest = group.create_task(_run(sandbox, _step("while [ ! -e go ]; do echo x >> y; sleep 0.1; done", beside)))
+        outcome = await _run(sandbox, _step(writes, folder, disk_max=10 << 30))
+        looking.cancel()
+        (beside / "go").touch()
+    assert outcome.exceeded is Exceeded.FULL
+    assert least[0] > 0
+    assert modest.result().ok
 
 
 async def test_a_group_and_its_limits_are_no_business_of_ours(sandbox, folder):

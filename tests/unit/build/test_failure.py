@@ -299,6 +299,7 @@ def test_what_is_not_tried_again_does_not_wait():
         (Exceeded.PROCESSES, "too-many-processes", "more than 1152 processes", Mend.DRAFT),
         (Exceeded.OUTPUT, "too-much-output", "without an end", Mend.DRAFT),
         (Exceeded.DISK, "too-much-disk", "more than 2 GB into its folders", Mend.DRAFT),
+        (Exceeded.FULL, "disk-full", "was filling the disk", Mend.MACHINE),
     ],
 )
 def test_a_limit_has_its_own_code_and_says_its_number(exceeded, code, said, mend):
@@ -315,6 +316,7 @@ def test_a_limit_has_its_own_code_and_says_its_number(exceeded, code, said, mend
     assert (problem.code, problem.mend) == (code, mend)
     assert said in problem.summary
     assert problem.tail[-1] == "last"
+    assert (problem.retry_at == 1060.0) is (mend is Mend.MACHINE)
 
 
 @pytest.mark.parametrize(
