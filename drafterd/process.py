@@ -20,20 +20,16 @@ from pathlib import Path
 
 from drafterd.domain.interfaces import Exceeded, Outcome
 from drafterd.domain.model import Limits
+from drafterd.lines import Lines
 
 MARK = "DRAFTERD_MARK"
 """The variable that tells whose a process is; children inherit it even out of our group."""
 
-LINE_MAX = 8192
-"""Bytes of one line that are kept."""
-
-_LINE_COST = 64
-"""Each line counts so many bytes more: a flood of empty lines is a flood too."""
-
-CUT = b" [the rest of this line is left out]"
-"""Stands in the place of what was too long of a line."""
-
-_CHUNK = 16_384
+_CHUNK = 1024
+"""Bytes of output that are taken at a time: each may be a line, and the loop has others to serve."""
+_BRIEF = 0.001
+_REST = 5
+"""Whoever printed more than is dealt with briefly is let wait for so many times as long: a flood gets a sixth of us."""
 _DRAIN_CHUNK = 1 << 20
 _DRAIN_EVERY = 0.05
 _KILL_WAIT = 5.0
@@ -91,7 +87,7 @@ async def run(
     """
     began = time.monotonic()
     with _blocking(blocked):
-        child = _Child(argv, cwd, environment, _Lines(on_line, output_max), flood_max)
+        child = _Child(argv, cwd, environment, Lines(on_line, output_max), flood_max)
     timed_out = False
     try:
         child.restrict(limits or Limits(), niceness)
@@ -138,57 +134,16 @@ def _blocking(signals: Collection[signal.Signals]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Lines:
-    """Cuts a stream into lines, bounded per line and in total."""
-
-    def __init__(self, on_line: Callable[[bytes], None], output_max: int) -> None:
-        self._on_line = on_line
-        self._output_max = output_max
-        self._left = output_max
-        self._line = bytearray()
-        self._cut = False
-        self.full = False
-
-    def feed(self, data: bytes) -> None:
-        *whole, rest = data.split(b"\n")
-        for piece in whole:
-            self._append(piece)
-            self._emit()
-        self._append(rest)
-
-    def finish(self) -> None:
-        """Give out a last line that has no end."""
-        if self._line:
-            self._emit()
-
-    def _append(self, piece: bytes) -> None:
-        room = LINE_MAX - len(self._line)
-        self._line += piece[:room]
-        self._cut = self._cut or len(piece) > room
-
-    def _emit(self) -> None:
-        line = bytes(self._line).rstrip(b"\r") + (CUT if self._cut else b"")
-        self._line.clear()
-        self._cut = False
-        if self.full:
-            return
-        self._left -= len(line) + _LINE_COST
-        if self._left < 0:
-            self.full = True
-            line = b"[more than %d bytes of output: the rest is left out]" % self._output_max
-        self._on_line(line)
-
-
 class _Child:
     """One running child: its group, its pipe, its end."""
 
     def __init__(
-        self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], lines: _Lines, flood_max: int
+        self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], lines: Lines, flood_max: int
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines = lines
         self._flood_left = flood_max
-        self._drain_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._exited = asyncio.Event()
         self._pipe, writer = os.pipe2(os.O_CLOEXEC)
         try:
@@ -256,25 +211,32 @@ class _Child:
         return True
 
     async def gone(self) -> None:
-        """After KILL: reap the leader and wait until the group is empty."""
+        """After KILL: reap the leader, wait until the group is empty, and take what it has printed."""
         await self.ends_within(_KILL_WAIT)
         self._popen.poll()
         for _ in range(_GROUP_LOOKS):
             if not _group_lives(self.pid):
-                return
+                break
             await asyncio.sleep(_GROUP_EVERY)  # nothing tells of the end of what is not our child
+        await self._take_rest()
+
+    async def _take_rest(self) -> None:
+        """Take what is left in the pipe, as slowly as all before; not for ever, for a stray may print still."""
+        self._let_be()
+        left = _DRAIN_CHUNK
+        with contextlib.suppress(BlockingIOError):
+            while left > 0 and not self._lines.full and (data := os.read(self._pipe, _CHUNK)):
+                left -= len(data)
+                began = time.monotonic()
+                self._lines.feed(data)
+                await asyncio.sleep(_REST * (time.monotonic() - began))
 
     def close(self) -> None:
-        """Take what is left in the pipe and let go of everything."""
+        """Let go of everything."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(timeout=_KILL_WAIT)  # has been killed: only a cancelled `gone` leaves it to us
-        if self._drain_timer:
-            self._drain_timer.cancel()
+        self._let_be()
         self._loop.remove_reader(self._pidfd)
-        self._loop.remove_reader(self._pipe)
-        with contextlib.suppress(BlockingIOError):
-            if rest := os.read(self._pipe, _DRAIN_CHUNK):
-                self._lines.feed(rest)
         self._lines.finish()
         os.close(self._pidfd)
         os.close(self._pipe)
@@ -283,7 +245,14 @@ class _Child:
         self._loop.remove_reader(self._pidfd)
         self._exited.set()
 
+    def _let_be(self) -> None:
+        """Read no more by ourselves."""
+        if self._timer:
+            self._timer.cancel()
+        self._loop.remove_reader(self._pipe)
+
     def _on_output(self) -> None:
+        began = time.monotonic()
         with contextlib.suppress(BlockingIOError):
             data = os.read(self._pipe, _CHUNK)
             if not data:
@@ -295,6 +264,9 @@ class _Child:
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _DRAIN_CHUNK)
             self._drain()
+        elif (spent := time.monotonic() - began) > _BRIEF:
+            self._loop.remove_reader(self._pipe)
+            self._timer = self._loop.call_later(_REST * spent, self._loop.add_reader, self._pipe, self._on_output)
 
     def _drain(self) -> None:
         """Throw away what a flood brings, slowly: it must not cost the daemon its processor."""
@@ -306,7 +278,7 @@ class _Child:
             if self.flooded:
                 self.signal(signal.SIGKILL)
                 return
-        self._drain_timer = self._loop.call_later(_DRAIN_EVERY, self._drain)
+        self._timer = self._loop.call_later(_DRAIN_EVERY, self._drain)
 
 
 def _group_lives(group: int) -> bool:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drafterd import process
 from drafterd.domain.log_lines import LineKind, plain, written
 from drafterd.domain.masking import Mask
+from drafterd.lines import CUT
 
 FLUSH_AFTER = 0.02
 """Seconds until a written line is in the file."""
@@ -97,8 +97,8 @@ class BuildLog:
 
     def line(self, line: bytes) -> None:
         """A line that the draft printed."""
-        whole = line.removesuffix(process.CUT)
-        text = self.mask(sanitise(line)) if whole == line else f"{self.mask.cut(sanitise(whole))}{process.CUT.decode()}"
+        whole = line.removesuffix(CUT)
+        text = self.mask(sanitise(line)) if whole == line else f"{self.mask.cut(sanitise(whole))}{CUT.decode()}"
         shown = plain(text)
         self._lines.append(shown)
         self._recent.append(shown)

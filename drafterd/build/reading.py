@@ -18,6 +18,8 @@ AROUND = 10
 """Lines before and after the first error."""
 
 _CHUNK = 262_144
+_PIECE = 32_768
+"""Bytes that a follower is given at once: of short lines there are a thousand in it, and others wait meanwhile."""
 _TAIL_MAX = 4_000_000
 _LINE_MAX = 65_536
 _LOG_MAX = 64_000_000
@@ -100,7 +102,7 @@ def _read(path: Path, offset: int) -> bytes | None:
             if os.fstat(file.fileno()).st_size < offset:
                 return None
             file.seek(offset)
-            return file.read(_CHUNK)
+            return file.read(_PIECE)
     except FileNotFoundError:
         return b""
 

@@ -12,6 +12,7 @@ import pytest
 from drafterd import process
 from drafterd.domain.interfaces import Outcome
 from drafterd.domain.model import Limits
+from drafterd.lines import LINE_MAX
 from tests.builders import eventually
 
 SH = "/bin/sh"
@@ -159,11 +160,47 @@ async def test_a_flood_is_cut_and_drained_and_leaves_the_loop_free(tmp_path):
     assert worst < 1.0
 
 
+async def test_a_flood_of_short_lines_leaves_others_their_turns(tmp_path):
+    lines: list[bytes] = []
+    most = 0
+
+    async def others() -> None:
+        nonlocal most
+        while True:
+            before = len(lines)
+            await asyncio.sleep(0)
+            most = max(most, len(lines) - before)
+
+    async with asyncio.TaskGroup() as group:
+        beside = group.create_task(others())
+        assert (await _sh("yes '' | head -n 30000; echo end", tmp_path, lines)).ok
+        beside.cancel()
+    assert (len(lines), lines[-1]) == (30_001, b"end")
+    assert most <= 1024
+
+
+async def test_what_is_slow_to_take_is_taken_slowly(tmp_path):
+    spent = 0.0
+
+    def line(_line: bytes) -> None:
+        nonlocal spent
+        began = time.monotonic()
+        while time.monotonic() - began < 0.0005:
+            pass
+        spent += time.monotonic() - began
+
+    began = time.monotonic()
+    await process.run(
+        [SH, "-c", "seq 1 600"], cwd=tmp_path, environment={"PATH": "/usr/bin:/bin"}, timeout=60, on_line=line
+    )
+    assert time.monotonic() - began > 4 * spent
+
+
 async def test_a_long_line_is_cut(tmp_path):
     lines: list[bytes] = []
     await _sh("head -c 100000 /dev/zero | tr '\\0' x; echo; echo next", tmp_path, lines)
-    assert lines[0].startswith(b"x" * process.LINE_MAX)
-    assert len(lines[0]) < process.LINE_MAX + 100
+    assert lines[0].startswith(b"x" * LINE_MAX)
+    assert len(lines[0]) < LINE_MAX + 100
     assert lines[1] == b"next"
 
 

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drafterd import process
 from drafterd.build.log import BuildLog, sanitise
 from drafterd.build.reading import last, tail
 from drafterd.domain.log_lines import LineKind, plain
+from drafterd.lines import CUT
 from tests.builders import eventually
 
 
@@ -110,6 +110,6 @@ async def test_what_is_learnt_later_is_hidden_from_then_on(tmp_path):
 
 async def test_a_secret_that_the_end_of_a_long_line_cuts_in_two_is_hidden_too(tmp_path):
     log = BuildLog(tmp_path / "a.log", limit=100_000, secrets={"KEY": "tell-nobody-of-this"})
-    log.line(b"x tell-nob" + process.CUT)
+    log.line(b"x tell-nob" + CUT)
     log.close()
     assert log.lines == ("x [KEY] [the rest of this line is left out]",)
