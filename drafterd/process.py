@@ -18,6 +18,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from drafterd.domain.interfaces import Exceeded, Outcome
 from drafterd.domain.model import Limits
 from drafterd.lines import Lines
@@ -32,11 +34,13 @@ _REST = 5
 """Whoever printed more than is dealt with briefly is let wait for so many times as long: a flood gets a sixth of us."""
 _DRAIN_CHUNK = 1 << 20
 _DRAIN_EVERY = 0.05
+_IO_LAST = 7
+"""The last in the line for the disk of those that may use it at all times."""
 _KILL_WAIT = 5.0
 _GROUP_LOOKS = 400
 _GROUP_EVERY = 0.005
 _PROC = Path("/proc")
-_STATE, _GROUP, _STARTED = 0, 2, 19  # among the fields after the name
+_STATE, _PARENT, _GROUP, _STARTED = 0, 1, 2, 19  # among the fields after the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ async def run(
         await child.ends_within(grace)
         raise
     finally:
-        child.signal(signal.SIGKILL)
+        child.end()
         try:
             await child.gone()
         finally:
@@ -186,20 +190,27 @@ class _Child:
             resource.RLIMIT_NOFILE: limits.open_files,
             resource.RLIMIT_FSIZE: limits.file_size,
         }
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
             for kind, value in wanted.items():
                 if value is not None:
                     _, hard = resource.prlimit(self.pid, kind)
                     most = value if hard == resource.RLIM_INFINITY else min(value, hard)
                     resource.prlimit(self.pid, kind, (most, most))
             if niceness:
-                os.setpriority(os.PRIO_PGRP, self.pid, niceness)
+                os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+                psutil.Process(self.pid).ionice(psutil.IOPRIO_CLASS_BE, _IO_LAST)
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the whole group, as long as its leader has not been reaped."""
         if self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
+
+    def end(self) -> None:
+        """Kill the whole group, and what descends from its leader if that lives still."""
+        if not self._exited.is_set():
+            end_tree(self.pid)
+        self.signal(signal.SIGKILL)
 
     async def ends_within(self, seconds: float) -> bool:
         """Wait for the leader's end at most so long; whether it came."""
@@ -276,7 +287,7 @@ class _Child:
                 return
             self._flood_left -= len(data)
             if self.flooded:
-                self.signal(signal.SIGKILL)
+                self.end()
                 return
         self._timer = self._loop.call_later(_DRAIN_EVERY, self._drain)
 
@@ -322,10 +333,41 @@ def end_group(leader: Identity) -> bool:
     try:
         if os.getpgid(leader.pid) != leader.pid:
             return False
-        os.killpg(leader.pid, signal.SIGKILL)
+        end_tree(leader.pid)
     except OSError:
         return False
     return True
+
+
+def end_tree(leader: int) -> None:
+    """Kill all that descends from the leader of a group, also what it starts meanwhile, and the group at last.
+
+    The leader goes last: a sandbox may have made it one that adopts what loses its parent. Until then it stands
+    still, and cannot tell of the death of its children as if they had just failed.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGSTOP)
+    killed: set[int] = set()
+    while found := set(_below(leader)) - killed:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        killed |= found
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _below(root: int) -> Iterator[int]:
+    """Every process that descends from another."""
+    children: dict[int, list[int]] = {}
+    for pid in _pids():
+        if fields := _fields(pid):
+            children.setdefault(int(fields[_PARENT]), []).append(pid)
+    waiting = [root]
+    while waiting:
+        found = children.pop(waiting.pop(), [])
+        waiting += found
+        yield from found
 
 
 def sweep(chosen: Callable[[str], bool]) -> int:

@@ -6,6 +6,7 @@ the command runs all the same: the daemon looks at what it uses as well.
 
 import os
 import sys
+from io import FileIO
 
 _NOT_STARTED = 127
 
@@ -24,10 +25,17 @@ def main(words: list[str]) -> int:
             continue
     command = words[at + 1 :]
     try:
-        os.execv(command[0], command)  # noqa: S606 - no shell is what we want
+        os.execve(command[0], command, _environment())  # noqa: S606 - no shell is what we want
     except OSError as error:
         sys.stderr.write(f"drafterd: cannot start {command[0]}: {error.strerror}\n")
     return _NOT_STARTED
+
+
+def _environment() -> dict[bytes, bytes]:
+    """As it was given to us: Python adds variables of its own to what it hands on."""
+    with FileIO("/proc/self/environ") as file:
+        variables = file.readall().split(b"\0")
+    return {name: value for name, equals, value in (each.partition(b"=") for each in variables) if equals}
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ _MEANING = (
     "it sees what everybody on this machine may read, and which processes run"
 )
 _OPEN_SOURCES = "everybody may write into the folder of drafts, so their sources are open to drafts too"
-_NICE = ("/usr/bin/nice", "-n", "10")
+_NICENESS = 10
 """Builds give way to running drafts and to the daemon."""
 
 _NEEDED = {
@@ -93,7 +93,7 @@ class OwnUsersSandbox:
         """Run a step to its end, its limit or its deadline. Raises `OSError` if it cannot be started."""
         identity = self._builder(step)
         step = await asyncio.to_thread(self._opened, step, identity)
-        argv = (*_NICE, *kernel_limits(step.limits), *become(identity.user, identity.group), *step.argv)
+        argv = (*kernel_limits(step.limits), *become(identity.user, identity.group), *step.argv)
         group: Group | None = await asyncio.to_thread(self._groups.for_build, step.limits) if self._groups else None
         try:
             return await watched(
@@ -103,6 +103,7 @@ class OwnUsersSandbox:
                 on_start=on_start,
                 group=group,
                 user=identity.user,
+                niceness=_NICENESS,
             )
         finally:
             # Also what has left its group and hides its environment.

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from drafterd.sandbox.watch import watched
 
 _NICENESS = 10
 """Builds give way to running drafts and to the daemon."""
+
+_KEPT = (sys.executable, "-I", "-S", str(Path(__file__).with_name("keep.py")))
+"""What finds all of a step's processes again; a control group does so as well."""
 
 _MEANING = "none: a draft runs as the daemon's user and can read what that user can"
 
@@ -48,7 +52,7 @@ class PlainSandbox:
         group = await asyncio.to_thread(self._group, step)
         return await watched(
             step,
-            step.argv,
+            step.argv if group else (*_KEPT, *step.argv),
             on_line=on_line,
             on_start=on_start,
             group=group,
@@ -57,12 +61,10 @@ class PlainSandbox:
         )
 
     def _group(self, step: Step) -> Group | None:
-        if self._groups is None:
-            return None
-        if not os.access(step.argv[0], os.X_OK):  # what enters the group would only exit with a code
+        if not os.access(step.argv[0], os.X_OK):  # what is put before it would only exit with a code
             Path(step.argv[0]).stat()
             raise PermissionError(13, "Permission denied", step.argv[0])
-        return self._groups.for_build(step.limits)
+        return self._groups.for_build(step.limits) if self._groups else None
 
     def wrap(self, spec: InstanceSpec) -> Wrapped:
         """The instance's own command line."""

@@ -5,8 +5,6 @@ memory of a build is that of all its processes together.
 """
 
 import asyncio
-import contextlib
-import os
 import signal
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -103,8 +101,7 @@ class _Watch:
             if found:
                 self.exceeded = found
                 _log.warning("step.exceeded", step=self._step.name, limit=found.value)
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self.group, signal.SIGKILL)
+                await asyncio.to_thread(process.end_tree, self.group)
 
     def _find(self, group: int) -> Exceeded | None:
         """The limit that is exceeded now; called in a thread."""

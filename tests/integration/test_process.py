@@ -1,6 +1,7 @@
 """Children that do not want to end, and what is left of them: nothing."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -185,15 +186,15 @@ async def test_what_is_slow_to_take_is_taken_slowly(tmp_path):
     def line(_line: bytes) -> None:
         nonlocal spent
         began = time.monotonic()
-        while time.monotonic() - began < 0.0005:
+        while time.monotonic() - began < 0.0002:
             pass
         spent += time.monotonic() - began
 
     began = time.monotonic()
     await process.run(
-        [SH, "-c", "seq 1 600"], cwd=tmp_path, environment={"PATH": "/usr/bin:/bin"}, timeout=60, on_line=line
+        [SH, "-c", "seq 1 1500"], cwd=tmp_path, environment={"PATH": "/usr/bin:/bin"}, timeout=60, on_line=line
     )
-    assert time.monotonic() - began > 4 * spent
+    assert time.monotonic() - began > 3 * spent
 
 
 async def test_a_long_line_is_cut(tmp_path):
@@ -207,11 +208,12 @@ async def test_a_long_line_is_cut(tmp_path):
 async def test_limits_and_niceness_reach_the_child(tmp_path):
     lines: list[bytes] = []
     go = tmp_path / "go"
-    script = f"while [ ! -e {go} ]; do sleep 0.01; done; ulimit -n; ulimit -f; nice"
+    script = f"while [ ! -e {go} ]; do sleep 0.01; done; ulimit -n; ulimit -f; nice; ionice"
     limits = Limits(open_files=123, file_size=51200)
     async with asyncio.TaskGroup() as group:
         group.create_task(_sh(script, tmp_path, lines, limits=limits, niceness=7, on_start=lambda _: go.touch()))
-    assert lines == [b"123", b"100", b"7"]
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert lines == [b"123", b"100", b"%d" % (mine + 7), b"best-effort: prio 7"]
 
 
 async def test_a_command_that_is_not_there_is_an_error_and_leaks_nothing(tmp_path):

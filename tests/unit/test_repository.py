@@ -118,6 +118,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "build/exceeded.py",
         "sandbox/plain.py",
         "sandbox/disk.py",
+        "sandbox/keep.py",
         "sandbox/use.py",
         "sandbox/walk.py",
         "sandbox/watch.py",

@@ -19,6 +19,7 @@ from drafterd.sandbox import SANDBOXES, disk
 from drafterd.sandbox.network import Reach, Wish
 from drafterd.sandbox.places import Places
 from tests.builders import eventually
+from tests.processes import naming
 
 
 def _named(param: tuple[str, Reach | None]) -> str:
@@ -146,6 +147,33 @@ async def test_what_is_left_in_the_background_ends_with_the_step(sandbox, folder
     assert outcome.seconds < 10
 
 
+HIDDEN = "env -i setsid --fork sleep 7657{0} >/dev/null 2>&1; "
+"""Out of the group, with no mark, and its parent gone."""
+
+
+@pytest.mark.parametrize(
+    ("number", "then", "options"),
+    [(1, "exit 0", {}), (2, "sleep 60", {"timeout": 0.7}), (3, "kill -9 $$", {}), (4, "yes", {"flood_max": 3_000_000})],
+    ids=["ends", "hangs", "dies", "floods"],
+)
+@UNFENCED
+async def test_what_hides_ends_with_the_step(sandbox, folder, number, then, options):
+    lines: list[bytes] = []
+    script = f"{HIDDEN.format(number)} echo up; {then}"
+    await _run(sandbox, _step(script, folder, **{"grace": 0.2, "output_max": 10_000, **options}), lines)
+    assert lines[0] == b"up"
+    await eventually(lambda: not naming(f"7657{number}"), within=2)
+
+
+@UNFENCED
+async def test_what_hides_counts_and_is_ended_by_a_limit(sandbox, folder):
+    eater = "x = bytearray(200_000_000); import time; time.sleep(76575)"
+    script = f"env -i setsid --fork /usr/bin/python3 -c '{eater}'; sleep 60"
+    outcome = await _run(sandbox, _step(script, folder, limits=Limits(memory=100_000_000)))
+    assert outcome.exceeded is Exceeded.MEMORY
+    await eventually(lambda: not naming("76575"), within=2)
+
+
 async def test_output_is_bounded(sandbox, folder):
     lines: list[bytes] = []
     outcome = await _run(sandbox, _step("yes | head -c 1000000", folder, output_max=10_000), lines)
@@ -251,7 +279,8 @@ async def test_who_fills_the_disk_is_ended_before_it_is_full_and_nobody_else(sma
 async def test_a_group_and_its_limits_are_no_business_of_ours(sandbox, folder):
     mine = os.getpriority(os.PRIO_PROCESS, 0)
     lines: list[bytes] = []
-    await _run(sandbox, _step("sleep 0.3; nice", folder), lines)
+    await _run(sandbox, _step("sleep 0.3; nice; ionice", folder), lines)
     assert int(lines[0]) == mine + 10
+    assert lines[1] == b"best-effort: prio 7"
     assert os.getpriority(os.PRIO_PROCESS, 0) == mine
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
