@@ -102,14 +102,9 @@ class Layout:
         return self.state / "drafterd.db"
 
     @property
-    def caches(self) -> Path:
-        """What package managers have downloaded, shared by all builds; a folder for each."""
+    def downloads(self) -> Path:
+        """Contents of packages that npm has downloaded, each under its hash."""
         return self.state / "cache"
-
-    @property
-    def npm_cache(self) -> Path:
-        """Npm's own cache."""
-        return self.caches / "npm"
 
     @property
     def dependencies(self) -> Path:

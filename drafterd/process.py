@@ -34,8 +34,6 @@ _REST = 5
 """Whoever printed more than is dealt with briefly is let wait for so many times as long: a flood gets a sixth of us."""
 _DRAIN_CHUNK = 1 << 20
 _DRAIN_EVERY = 0.05
-_IO_LAST = 7
-"""The last in the line for the disk of those that may use it at all times."""
 _KILL_WAIT = 5.0
 _GROUP_LOOKS = 400
 _GROUP_EVERY = 0.005
@@ -197,8 +195,8 @@ class _Child:
                     most = value if hard == resource.RLIM_INFINITY else min(value, hard)
                     resource.prlimit(self.pid, kind, (most, most))
             if niceness:
+                # I/O gives way by it too: ioprio_set(2), "by default the I/O priority will follow the CPU nice value".
                 os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
-                psutil.Process(self.pid).ionice(psutil.IOPRIO_CLASS_BE, _IO_LAST)
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the whole group, as long as its leader has not been reaped."""

@@ -11,6 +11,7 @@ from typing import Protocol
 from drafterd import files, process
 from drafterd.build import environment, fetch, managers
 from drafterd.build.dependency_store import DependencyStore
+from drafterd.build.eviction import Budget
 from drafterd.build.foreign import NODE_MODULES
 from drafterd.build.log import BuildLog
 from drafterd.build.repairs.variant import Variant
@@ -28,10 +29,12 @@ SOURCE = "src"
 MANAGERS = "managers"
 """The folder in which package managers are fetched."""
 
-_HOME, _TEMPORARY = "home", "tmp"
+_HOME, _TEMPORARY, _CACHE = "home", "tmp", "cache"
 _TEMPORARY_MAX = 70
 _IDENTITY = "process.json"
 _IDENTITY_MAX = 1000
+_IDLE = 4
+"""A package manager that no build has asked for in so many times the longest build is used by none."""
 
 
 class Prepare(Protocol):
@@ -49,6 +52,7 @@ class Tools:
     Attributes:
         shelf: Where package managers lie that were fetched.
         store: Where installed dependencies are kept.
+        budget: Bounds what can be made again.
         prepare: Called in a thread.
         clock: Seconds since the epoch.
     """
@@ -58,9 +62,47 @@ class Tools:
     toolchain: Toolchain
     shelf: fetch.Shelf
     store: DependencyStore
+    budget: Budget
     settings: BuildSettings
     prepare: Prepare
     clock: Callable[[], float]
+
+
+def tools(
+    *,
+    layout: Layout,
+    sandbox: Sandbox,
+    toolchain: Toolchain,
+    settings: BuildSettings,
+    prepare: Prepare,
+    clock: Callable[[], float],
+    building: Callable[[DraftId], bool],
+) -> Tools:
+    """The tools of an installation; `building`: whether a draft is being built now."""
+    store = DependencyStore(
+        folder=layout.dependencies,
+        budget=settings.disk_budget,
+        # Where builds have our own rights, they could change the store itself anyway.
+        linked=sandbox.name == "plain",
+        clock=clock,
+    )
+    return Tools(
+        layout=layout,
+        sandbox=sandbox,
+        toolchain=toolchain,
+        shelf=fetch.Shelf(layout.managers, (str(toolchain.node), str(toolchain.npm))),
+        store=store,
+        budget=Budget(
+            layout=layout,
+            store=store,
+            most=settings.disk_budget,
+            building=building,
+            idle=_IDLE * settings.timeout,
+        ),
+        settings=settings,
+        prepare=prepare,
+        clock=clock,
+    )
 
 
 def mark(layout: Layout, draft: DraftId, number: int) -> str:
@@ -85,10 +127,11 @@ def recorded(scratch: Path) -> process.Identity | None:
 class Commands:
     """Runs the commands of one build.
 
-    Args:
-        deadline: When the build's time is over, by `time.monotonic`.
+    They work in a folder that holds the source, a home, and what programs keep for themselves: by default the
+    build's scratch folder.
 
     Attributes:
+        deadline: When the build's time is over, by `time.monotonic`.
         crew: The package managers that are called.
         variant: What the repairs have changed so far.
         secrets: Variables of the build that the daemon gives and no release may hold.
@@ -99,7 +142,7 @@ class Commands:
         self._tools = tools
         self._order = order
         self._log = log
-        self._deadline = deadline
+        self.deadline = deadline
         self._mark = mark(tools.layout, order.draft, number)
         self.scratch = tools.layout.scratch(order.draft)
         self.source = self.scratch / SOURCE
@@ -113,49 +156,76 @@ class Commands:
         """Where the installed packages can be looked at."""
         return self.layer.lower if self.layer else self.source / NODE_MODULES
 
-    def make_folders(self) -> None:
+    def make_folders(self, base: Path | None = None) -> None:
         """Make what the commands write into beside the source."""
-        for name in (_HOME, _TEMPORARY):
-            (self.scratch / name).mkdir(parents=True, exist_ok=True)
+        for name in (_HOME, _TEMPORARY, _CACHE):
+            ((base or self.scratch) / name).mkdir(parents=True, exist_ok=True)
 
-    async def manager(self, step: str, words: tuple[str, ...], own: Mapping[str, str]) -> Outcome:
-        """Run the package manager in the build's own copy of the source, with the draft's own variables `own`."""
-        return await self.run(step, (*self.crew.command, *words), own, folder=self.source)
+    def npm_cache(self, base: Path) -> Path:
+        """Where npm keeps what it downloads."""
+        return base / _CACHE / "npm"
+
+    async def manager(
+        self,
+        step: str,
+        words: tuple[str, ...],
+        own: Mapping[str, str],
+        *,
+        base: Path | None = None,
+        layers: tuple[Layer, ...] = (),
+    ) -> Outcome:
+        """Run the package manager in a source of the build's, with the draft's own variables `own`.
+
+        Args:
+            base: What holds the source.
+            layers: Beside the packages that were lent to the build's own copy of the source.
+        """
+        base = base or self.scratch
+        return await self.run(step, (*self.crew.command, *words), own, folder=base / SOURCE, base=base, layers=layers)
 
     async def run(
-        self, step: str, argv: tuple[str, ...], own: Mapping[str, str], *, folder: Path, within: float = inf
+        self,
+        step: str,
+        argv: tuple[str, ...],
+        own: Mapping[str, str],
+        *,
+        folder: Path,
+        within: float = inf,
+        base: Path | None = None,
+        layers: tuple[Layer, ...] = (),
     ) -> Outcome:
         """Run any command to its end, for at most `within` seconds."""
-        tools = self._tools
+        tools, base = self._tools, base or self.scratch
+        lent = (self.layer,) if self.layer and base == self.scratch else ()
         wanted = Step(
             name=step,
             argv=argv,
             cwd=folder,
-            environment={**own, **self.environment(step)},
-            timeout=max(0.0, min(within, self._deadline - time.monotonic())),
+            environment={**own, **self.environment(step, base)},
+            timeout=max(0.0, min(within, self.deadline - time.monotonic())),
             grace=tools.settings.grace,
             output_max=tools.settings.output_max,
             # Not the folder around them: what we keep there of this build is not for it to change.
-            writable=tuple(self.scratch / name for name in (SOURCE, _HOME, _TEMPORARY, MANAGERS)),
-            shared=(tools.layout.caches,),
-            layers=(self.layer,) if self.layer else (),
+            writable=tuple(base / name for name in (SOURCE, _HOME, _TEMPORARY, _CACHE, MANAGERS)),
+            layers=(*lent, *layers),
             disk_max=tools.settings.disk_max,
             limits=tools.settings.limits,
         )
         return await tools.sandbox.run(wanted, on_line=self._log.line, on_start=self._record)
 
-    def environment(self, step: str) -> dict[str, str]:
+    def environment(self, step: str, base: Path | None = None) -> dict[str, str]:
         """What a command gets beside the draft's variables, which it beats."""
-        tools, temporary = self._tools, self.scratch / _TEMPORARY
+        tools, base = self._tools, base or self.scratch
+        temporary = base / _TEMPORARY
         ours = environment.base(
             path=self.crew.path,
-            home=self.scratch / _HOME,
+            home=base / _HOME,
             # Some tools put sockets there, whose paths may not be long.
             temporary=temporary if len(str(temporary)) <= _TEMPORARY_MAX else None,
-            npm_cache=tools.layout.npm_cache,
+            npm_cache=self.npm_cache(base),
             around=tools.settings.surroundings,
         )
-        ours |= {**self.crew.settings(tools.layout.caches, ours), **self.variant.environment}
+        ours |= {**self.crew.settings(base / _CACHE, ours), **self.variant.environment}
         ours[process.MARK] = self._mark
         if step == BUILD:
             ours |= {

@@ -2,17 +2,19 @@
 
 An entry is a folder that exists whole or not at all. Where the sandbox can lay it under the draft's own
 folder it is lent; else a draft gets its files by hard links where builds run with our own rights anyway, as
-copies where they are fenced in; what tools write in place is always copied. Whatever is wrong with an entry,
-it is dropped, and the draft is installed as if there had been none.
+copies where they are fenced in; what tools write in place is always copied. An entry that is not what was
+stored is dropped once nobody uses it, and the draft is installed as if there had been none.
 """
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,14 @@ import structlog
 from blake3 import blake3
 
 from drafterd import files, tree
-from drafterd.build.foreign import NODE_MODULES
+from drafterd.build.foreign import NODE_MODULES, copy_plain
 from drafterd.domain.errors import DrafterdError
 
 _ENTRY = "entry.json"
+_LOCKS = "locks"
 _NEW = "new-"
-_FORMAT = 1
+_GONE = f"{files.TEMPORARY}gone-"
+_FORMAT = 2
 _ENTRY_MAX = 1_000_000
 _LIMITS = tree.TreeLimits(files=400_000, depth=60, size=8_000_000_000)
 _SAMPLES = 64
@@ -36,7 +40,8 @@ _WRITTEN_BELOW = (".cache/", ".prisma/", "@prisma/client/", ".vite/", ".vite-tem
 """What tools write into in place."""
 _ITSELF = 2
 """How often an entry is used by the build that stores it: for the rest of its time, and while it does so."""
-_LINKS = frozenset({"package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"})
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors that say nothing of an entry."""
 
 _log = structlog.get_logger(__name__)
 
@@ -50,12 +55,14 @@ class Entry:
         stamp: Of its files, as `tree.scan` makes it.
         size: Bytes.
         samples: The hashes of some of its files, by path.
+        locks: Those of the lock files that were made with it, by name.
     """
 
     created: float
     stamp: str
     size: int
     samples: Mapping[str, str]
+    locks: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,8 @@ class DependencyStore:
     clock: Callable[[], float]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _used: dict[str, int] = field(default_factory=dict)
-    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _damaged: set[str] = field(default_factory=set)
+    _turns: weakref.WeakValueDictionary[str, asyncio.Lock] = field(default_factory=weakref.WeakValueDictionary)
 
     def turn(self, key: str) -> asyncio.Lock:
         """Held by the one build that installs; others with the same key wait for its tree."""
@@ -87,10 +95,12 @@ class DependencyStore:
             linked: Whether hard links will do: not for a tree that goes on living in a release, where
                 another build could change it.
             not_before: An older one does not count, seconds since the epoch.
+
+        Raises:
+            OSError: The source cannot be written; it has no tree then. The stored one is as it was.
         """
 
         def clone(found: tree.Tree) -> None:
-            files.remove_tree(source / NODE_MODULES)
             _clone(self.folder / key / NODE_MODULES, found, source / NODE_MODULES, linked=linked and self.linked)
 
         return self._given(key, source, clone, not_before)
@@ -99,10 +109,12 @@ class DependencyStore:
         """The stored tree itself, to be laid under an empty folder in a source; None where there is no sound one.
 
         It must not be written into; `using` keeps it there.
+
+        Raises:
+            OSError: As for `restore`.
         """
 
         def empty(_found: tree.Tree) -> None:
-            files.remove_tree(source / NODE_MODULES)
             (source / NODE_MODULES).mkdir()
 
         return self.folder / key / NODE_MODULES if self._given(key, source, empty, not_before) else None
@@ -110,49 +122,74 @@ class DependencyStore:
     def _given(self, key: str, source: Path, give: Callable[[tree.Tree], None], not_before: float) -> bool:
         with self.using(key):
             entry = self._read(key)
-            if entry is None or entry.created < not_before:
+            if entry is None or entry.created < not_before or key in self._damaged:
                 return False
             try:
-                give(self._verified(key, entry))
-                self._give_locks(key, source)
-                os.utime(self.folder / key)  # when it was used last
+                found = self._verified(key, entry)
             except (OSError, DrafterdError, _Damaged) as error:
-                files.remove_tree(source / NODE_MODULES)
-                _log.warning("dependencies.dropped", key=key, reason=str(error))
-                self._drop(key)
+                _log.warning("dependencies.damaged", key=key, reason=str(error))
+                if not isinstance(error, OSError) or error.errno not in _OURS:
+                    self._damaged.add(key)  # it goes when the last one that uses it lets go
                 return False
+            try:
+                files.remove_tree(source / NODE_MODULES)
+                give(found)
+                for name in entry.locks:
+                    copy_plain(self.folder / key / _LOCKS / name, source / name)
+                os.utime(self.folder / key)  # when it was used last
+            except OSError:
+                files.remove_tree(source / NODE_MODULES)
+                raise
         return True
 
     def keep(
-        self, key: str, source: Path, *, scratch: Path, linked: bool = True, moved: bool = False, replace: bool = False
+        self,
+        key: str,
+        source: Path,
+        *,
+        scratch: Path,
+        locks: Collection[str] = (),
+        linked: bool = True,
+        moved: bool = False,
+        replace: bool = False,
     ) -> bool:
         """Store the tree of a source that has just been installed; whether it is there now.
 
         Args:
+            locks: Lock files that belong to it.
             scratch: A folder of the caller's own in the same file system, where it is made.
             linked: Whether hard links will do, as for `restore`.
             moved: Whether the source can do without it, for it will be lent the stored one.
             replace: Whether an entry that is there already gives way, if no other build uses it.
         """
         with self.using(key):
-            if self._read(key) is not None and not replace:
+            if self._read(key) is not None and key not in self._damaged and not replace:
                 return True
             if self._used[key] > _ITSELF:
                 return False
             new = scratch / f"{_NEW}{key}"
             try:
                 files.remove_tree(new)
-                self._make(new, source, linked=linked and self.linked, moved=moved)
-                self._drop(key)
-                self.folder.mkdir(parents=True, exist_ok=True)
-                new.rename(self.folder / key)
+                self._make(new, source, locks=locks, linked=linked and self.linked, moved=moved)
+                return self._put(new, key)
             except (OSError, DrafterdError, _Damaged) as error:
                 _log.warning("dependencies.not_kept", key=key, reason=str(error))
+                return False
+            finally:
                 with contextlib.suppress(OSError):
                     if not os.path.lexists(source / NODE_MODULES) and (new / NODE_MODULES).is_dir():
                         (new / NODE_MODULES).rename(source / NODE_MODULES)
                     files.remove_tree(new)
+
+    def _put(self, new: Path, key: str) -> bool:
+        """Put an entry into its place, unless another build has begun to use the one that is there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            if self._used[key] > _ITSELF:
                 return False
+            gone = self._aside(key)
+            new.rename(self.folder / key)
+        _delete(gone)
         return True
 
     def size(self) -> int:
@@ -170,10 +207,12 @@ class DependencyStore:
             for key in sorted(found, key=lambda name: -found[name]):
                 entry = self._read(key)
                 total += entry.size if entry else 0
-                with self._lock:
-                    if (entry is None or total > most) and key not in self._used:
+                if entry is None or total > most:
+                    with self._lock:
+                        gone = self._aside(key) if key not in self._used else None
+                    if gone:
                         _log.info("dependencies.evicted", key=key)
-                        self._drop(key)
+                        _delete(gone)
 
     @contextlib.contextmanager
     def using(self, key: str) -> Iterator[None]:
@@ -187,8 +226,21 @@ class DependencyStore:
                 self._used[key] -= 1
                 if not self._used[key]:
                     del self._used[key]
+                    if key in self._damaged:
+                        self._aside(key)  # the next sweep deletes it
 
-    def _make(self, new: Path, source: Path, *, linked: bool, moved: bool) -> None:
+    def _aside(self, key: str) -> Path | None:
+        """Take an entry out of its place, at once and under the lock: to delete it takes seconds."""
+        self._damaged.discard(key)
+        path = self.folder / key
+        gone = path if key.startswith(_GONE) else self.folder / f"{_GONE}{os.urandom(4).hex()}"
+        try:
+            path.rename(gone)
+        except OSError:
+            return None
+        return gone
+
+    def _make(self, new: Path, source: Path, *, locks: Collection[str], linked: bool, moved: bool) -> None:
         root = source / NODE_MODULES
         if root.is_symlink() or not root.is_dir():
             raise _Damaged(f"{NODE_MODULES} is no folder")
@@ -198,9 +250,8 @@ class DependencyStore:
             root.rename(new / NODE_MODULES)
         else:
             _clone(root, found, new / NODE_MODULES, linked=linked)
-        for name in _LINKS:
-            with contextlib.suppress(OSError):
-                shutil.copyfile(source / name, new / name, follow_symlinks=False)
+        (new / _LOCKS).mkdir()
+        kept_locks = [name for name in locks if copy_plain(source / name, new / _LOCKS / name)]
         kept = tree.scan(new / NODE_MODULES, ignore=frozenset(), limits=_LIMITS)
         paths = [path for path, entry in kept.entries.items() if entry.link is None]
         chosen = paths[:: max(1, len(paths) // _SAMPLES)]
@@ -210,19 +261,21 @@ class DependencyStore:
             "stamp": kept.stamp,
             "size": sum(entry.size for entry in kept.entries.values()),
             "samples": {path: _hash(new / NODE_MODULES / path) for path in chosen},
+            "locks": {name: _hash(new / _LOCKS / name) for name in kept_locks},
         }
         files.write_atomic(new / _ENTRY, json.dumps(facts).encode())
 
     def _read(self, key: str) -> Entry | None:
         try:
             facts: dict[str, Any] = json.loads(files.read_regular(self.folder / key / _ENTRY, limit=_ENTRY_MAX))
-            if facts["format"] != _FORMAT:
+            if facts["format"] != _FORMAT or key.startswith(_GONE):
                 return None
             return Entry(
                 created=float(facts["created"]),
                 stamp=str(facts["stamp"]),
                 size=int(facts["size"]),
                 samples={str(path): str(value) for path, value in facts["samples"].items()},
+                locks={str(name): str(value) for name, value in facts["locks"].items()},
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -233,24 +286,22 @@ class DependencyStore:
         found = tree.scan(root, ignore=frozenset(), limits=_LIMITS)
         if found.stamp != entry.stamp:
             raise _Damaged("its files are not what was stored")
-        for path, value in entry.samples.items():
-            if _hash(root / path) != value:
-                raise _Damaged(f"{path!a} is not what was stored")
+        samples = {root / path: value for path, value in entry.samples.items()}
+        locks = {self.folder / key / _LOCKS / name: value for name, value in entry.locks.items()}
+        for path, value in (samples | locks).items():
+            if _hash(path) != value:
+                raise _Damaged(f"{path.name!a} is not what was stored")
         return found
-
-    def _give_locks(self, key: str, source: Path) -> None:
-        for name in _LINKS:
-            stored = self.folder / key / name
-            if stored.is_file() and not os.path.lexists(source / name):
-                shutil.copyfile(stored, source / name)
-
-    def _drop(self, key: str) -> None:
-        with contextlib.suppress(OSError):
-            files.remove_tree(self.folder / key)
 
 
 class _Damaged(Exception):
     """An entry is not what was stored."""
+
+
+def _delete(path: Path | None) -> None:
+    if path:
+        with contextlib.suppress(OSError):
+            files.remove_tree(path)
 
 
 def _clone(root: Path, found: tree.Tree, target: Path, *, linked: bool) -> None:

@@ -5,14 +5,17 @@ what lies there is whole, and what a kill left behind goes with that build's fol
 """
 
 import asyncio
+import contextlib
 import os
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from drafterd import files
-from drafterd.build import managers
+from drafterd.build import eviction, managers
 from drafterd.build.managers import NPM, Manager
+from drafterd.build.threads import in_thread
 
 TIMEOUT = 120.0
 """Seconds for one command of a fetch."""
@@ -55,12 +58,16 @@ class Shelf:
 
     folder: Path
     npm: tuple[str, ...]
-    _fetching: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _fetching: weakref.WeakValueDictionary[str, asyncio.Lock] = field(default_factory=weakref.WeakValueDictionary)
 
     def found(self, manager: Manager) -> Fetched | None:
         """What lies there."""
         programs = self.folder / manager.word / _PROGRAMS
-        return Fetched(manager, programs) if (programs / manager.tool).exists() else None
+        if not (programs / manager.tool).exists():
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(self.folder / manager.word)  # when it was last needed
+        return Fetched(manager, programs)
 
     async def get(self, wanted: Manager, scratch: Path, run: Run) -> Fetched | None:
         """The manager asked for, or the nearest to it that can be had and runs here; None: there is none.
@@ -79,10 +86,11 @@ class Shelf:
         files.remove_tree(new)
         new.mkdir(parents=True)
         (new / "package.json").write_bytes(_MANIFEST)
-        # A cache of its own: strangers' install scripts can write into the one that all builds share.
+        # A cache of its own: what others run must be what the registry has, whatever a build kept.
         install = (*self.npm, *_INSTALL, "--prefix", str(new), "--cache", str(scratch / "cache"), manager.package)
         if not await run(new, install) or not await run(new, (str(new / _PROGRAMS / manager.tool), "--version")):
             return None
+        await in_thread(eviction.write_size, new)
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             new.rename(self.folder / manager.word)

@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from drafterd import tree
+from drafterd import files, tree
 
 NODE_MODULES = "node_modules"
+
+_COPY_MAX = 50_000_000
 
 
 def inside(root: Path, *parts: str) -> Path | None:
@@ -22,6 +24,20 @@ def inside(root: Path, *parts: str) -> Path | None:
 def is_plain(path: Path) -> bool:
     """Whether it is a file itself, no link to one."""
     return path.is_file() and not path.is_symlink()
+
+
+def copy_plain(path: Path, target: Path) -> bool:
+    """Copy a file that is one itself and not too large, in the place of whatever is there; whether there was one.
+
+    Raises:
+        OSError: The target cannot be written.
+    """
+    try:
+        data = files.read_regular(path, limit=_COPY_MAX)
+    except OSError:
+        return False
+    files.write_atomic(target, data, sync=False)
+    return True
 
 
 def env_files(app: Path) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """One build: its steps in order, its log, and how it ended."""
 
 import contextlib
+import errno
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ import structlog
 from drafterd.build import excerpt, failure, notice, release
 from drafterd.build.commands import BUILD, INSTALL, SOURCE, Tools
 from drafterd.build.failure import BuildFailed
+from drafterd.build.failure_classes import DISK
 from drafterd.build.log import BuildLog
 from drafterd.build.steps import PACK, SNAPSHOT, Steps
 from drafterd.build.threads import in_thread
@@ -34,6 +36,7 @@ class Job:
         self._order = order
         self._save = save
         self.build = build
+        self._log: BuildLog | None = None
 
     async def run(self) -> Build:
         """The build as it ended; it is not saved yet. When cancelled, no process is left."""
@@ -58,17 +61,37 @@ class Job:
             )
         else:
             ended = self._ended(BuildStatus.SUCCEEDED)
+        finally:
+            if self._log:
+                self._log.close()
         self._tell(ended, time.monotonic() - began)
         return ended
 
     async def clean(self) -> None:
         """Delete what the build does not need any more."""
         await in_thread(release.remove, self._tools.layout.scratch(self.build.draft))
-        await in_thread(self._tools.store.sweep)
+        await in_thread(self._tools.budget.keep)
 
     async def _perform(self, began: float) -> None:
+        """Go through the steps; once more if the disk was full, and room could be made on it."""
+        try:
+            await self._take_steps(began)
+        except (BuildFailed, OSError) as error:
+            if not _is_full(error) or not await self._made_room():
+                raise
+            self.build = replace(self.build, steps={}, repairs=())
+            await self._take_steps(began, said="the disk was full: what can be made again was deleted")
+
+    async def _made_room(self) -> bool:
+        """Delete what this build wrote, and if that is not enough, what can be made again; whether there was any."""
+        await in_thread(release.remove, self._tools.layout.scratch(self.build.draft))
+        return await in_thread(self._tools.budget.make_room) > 0
+
+    async def _take_steps(self, began: float, *, said: str = "") -> None:
         tools, recipe, clean = self._tools, self._order.recipe, self.build.clean
-        log = self._opened()
+        log = self._log = self._log or self._opened()
+        if said:
+            log.note(said)
         steps = Steps(
             tools,
             self._order,
@@ -96,7 +119,6 @@ class Job:
             raise
         finally:
             steps.close()
-            log.close()
 
     def _repaired(self, repairs: tuple[Repair, ...]) -> None:
         """A step is tried in another way: people see it while it goes on."""
@@ -160,3 +182,9 @@ class Job:
             seconds=round(seconds, 3),
             reason=ended.problem.code if ended.problem else "",
         )
+
+
+def _is_full(error: BuildFailed | OSError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.problem.code == DISK.code

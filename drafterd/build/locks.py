@@ -11,7 +11,9 @@ from drafterd import files
 from drafterd.build.managers import Manager
 
 _SIZE_MAX = 50_000_000
-_WORKSPACE = "pnpm-workspace.yaml"
+WORKSPACE = "pnpm-workspace.yaml"
+OWN_WORKSPACE = b"packages:\n  - '.'\n"
+"""A workspace of the draft alone."""
 
 # The address of a package as registries form it, plain or as a part of a berry lock's name.
 _TARBALL = re.compile(
@@ -33,9 +35,9 @@ def fit(source: Path, manager: Manager, *, registry: str) -> tuple[str, ...]:
     Args:
         registry: The address from which everything is fetched.
     """
-    if manager.tool == "pnpm" and not (source / _WORKSPACE).exists():
+    if manager.tool == "pnpm" and not (source / WORKSPACE).exists():
         # Else a workspace in a folder above would be installed instead.
-        files.write_atomic(source / _WORKSPACE, b"packages:\n  - '.'\n", sync=False)
+        files.write_atomic(source / WORKSPACE, OWN_WORKSPACE, sync=False)
     if manager.berry and not (source / "yarn.lock").exists():
         files.write_atomic(source / "yarn.lock", b"", sync=False)  # for the same reason
     redirected = [name for name in manager.locks if manager.fetched and _redirected(source / name, registry)]

@@ -13,6 +13,8 @@ _QUIET = ("--no-audit", "--no-fund", "--no-progress")
 _HOOKS = ("preinstall", "install", "postinstall", "prepare", "prebuild", "build", "postbuild")
 _START_HOOKS = ("prestart", "start", "poststart")
 _COMMANDS = {"pnpm": "pnpm", "pnpx": "pnpm", "yarn": "yarn", "yarnpkg": "yarn", "bun": "bun", "bunx": "bun"}
+PROGRAMS = ("pnpm", "yarn", "bun")
+"""The commands of those that are fetched."""
 _SCRIPT_WORD = re.compile(r"[\w:.@/-]+")
 
 UNREADABLE_LOCK = re.compile(
@@ -133,6 +135,11 @@ class Manager:
     def berry(self) -> bool:
         """Whether it is Yarn 2 or later."""
         return self._way is _BERRY
+
+    @property
+    def named(self) -> bool:
+        """Whether its lock tells the name of the draft."""
+        return self._way in (_BERRY, _BUN)
 
     @property
     def _way(self) -> _Way:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from drafterd import files
-from drafterd.build import release
+from drafterd.build import eviction, release
 from drafterd.build.foreign import inside
 
 _VERSION = "version"
@@ -45,6 +45,7 @@ def keep(kept: Path, source: Path, packages: Path, *, size_max: int) -> None:
     fresh.mkdir(parents=True)
     cache.rename(fresh / _CACHE)
     (fresh / _VERSION).write_text(version)
+    eviction.write_size(fresh)
     files.remove_tree(kept)
     fresh.rename(kept)
 

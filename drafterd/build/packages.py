@@ -1,20 +1,26 @@
 """The packages of one build: installed, or those that an earlier build has left in the store."""
 
+import asyncio
 import contextlib
+import errno
+import os
 import platform
+import time
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from drafterd import files
-from drafterd.build import environment
-from drafterd.build.commands import INSTALL, Commands, Tools
-from drafterd.build.dependency_key import dependency_key
-from drafterd.build.foreign import NODE_MODULES
+from drafterd.build import downloads, environment
+from drafterd.build.commands import INSTALL, SOURCE, Commands, Tools
+from drafterd.build.dependency_key import Shareable, shareable
+from drafterd.build.foreign import NODE_MODULES, copy_plain
 from drafterd.build.log import BuildLog
+from drafterd.build.managers import NPM
 from drafterd.build.threads import in_thread
 from drafterd.domain.interfaces import Layer, Outcome
 from drafterd.domain.model import BuildOrder
 
-_UPPER, _WORK = "packages", "packages.work"
+_UPPER, _WORK, _ALONE = "packages", "packages.work", "alone"
 
 
 class Packages:
@@ -41,39 +47,81 @@ class Packages:
             words: For the package manager.
             locked: Whether a lock file names every package.
             clean: Whether nothing of an earlier build may be used.
+
+        Raises:
+            OSError: Stored packages could not be given to the build.
         """
-        store, key = self._tools.store, await in_thread(self._key, words)
         given = environment.drafts_own(self._commands.variant.placeholders)
-        if key is None:
+        wanted = await in_thread(self._shareable, words, given)
+        if wanted is None:
             await self.unlend()
-            return await self._commands.manager(INSTALL, words, given)
+            return await self._installed(words, given, self._commands.scratch)
         # What no lock names is resolved anew from time to time.
         oldest = 0.0 if locked else self._tools.clock() - self._tools.settings.dependencies_age
         layered = not self._own and await in_thread(lambda: self._tools.sandbox.layered)
-        async with store.turn(key):
-            if not clean and await self._taken(key, oldest, layered=layered):
+        async with self._turn(wanted.key):
+            if not clean and await self._taken(wanted.key, oldest, layered=layered):
                 self._log.note("with the packages that an earlier build installed")
                 return Outcome(code=0)
-            await self.unlend()
-            outcome = await self._commands.manager(INSTALL, words, given)
-            if outcome.ok and not await self._kept(key, layered=layered, replace=clean or not locked):
-                outcome = await self._commands.manager(INSTALL, words, given)
+            self.close()
+            alone = await in_thread(self._alone, wanted.files)
+            outcome = await self._installed(words, given, alone)
+            if outcome.ok:
+                await self._kept(wanted.key, alone / SOURCE, layered=layered, replace=clean or not locked)
             return outcome
 
     async def unlend(self) -> None:
-        """Have packages of its own from now on: a copy of those that were lent."""
+        """Have packages of its own from now on: a copy of those that were lent. Raises `OSError`."""
         layer = self._commands.layer
         if layer is None:
             return
+        copied = await in_thread(self._tools.store.restore, layer.lower.parent.name, self._source, linked=False)
         self.close()
-        await in_thread(self._tools.store.restore, layer.lower.parent.name, self._source, linked=False)
+        if not copied:
+            raise OSError(errno.EIO, "the stored packages are damaged")
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, key: str) -> AsyncIterator[None]:
+        """One of the builds that want the same packages installs them, the others wait: not on their own time.
+
+        Not for ever: when one has kept them waiting for the time of a whole build, they do without.
+        """
+        turn, began = self._tools.store.turn(key), time.monotonic()
+        async with contextlib.AsyncExitStack() as held:
+            if turn.locked():
+                self._log.note("another build installs the same packages: waiting for it")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._tools.settings.timeout):
+                    await held.enter_async_context(turn)
+            self._commands.deadline += time.monotonic() - began
+            yield
+
+    async def _installed(self, words: tuple[str, ...], given: Mapping[str, str], base: Path) -> Outcome:
+        """Install into the source in a folder; what npm downloads is shared."""
+        shared = self._tools.layout.downloads
+        npm = self._commands.crew.manager == NPM
+        if not npm or not await in_thread(lambda: self._tools.sandbox.layered):
+            return await self._commands.manager(INSTALL, words, given, base=base)
+        layer = await in_thread(downloads.layer, shared, self._commands.npm_cache(base), base)
+        outcome = await self._commands.manager(INSTALL, words, given, base=base, layers=(layer,))
+        await in_thread(downloads.take, shared, layer.upper)
+        return outcome
+
+    def _alone(self, given: Mapping[str, bytes]) -> Path:
+        """A folder for an install that others are to share: it finds nothing of the draft but these files."""
+        alone = self._commands.scratch / _ALONE
+        files.remove_tree(alone)
+        self._commands.make_folders(alone)
+        for name, data in given.items():
+            (alone / SOURCE / name).parent.mkdir(parents=True, exist_ok=True)
+            (alone / SOURCE / name).write_bytes(data)
+        return alone
 
     async def _taken(self, key: str, oldest: float, *, layered: bool) -> bool:
         """Whether the store had what would be installed."""
-        store = self._tools.store
         if layered:
             return await self._lent(key, oldest)
-        return await in_thread(store.restore, key, self._source, linked=not self._own, not_before=oldest)
+        return await in_thread(self._tools.store.restore, key, self._source, linked=not self._own, not_before=oldest)
 
     async def _lent(self, key: str, oldest: float) -> bool:
         self.close()
@@ -85,17 +133,29 @@ class Packages:
         self._commands.layer = await in_thread(self._layer, lower)
         return True
 
-    async def _kept(self, key: str, *, layered: bool, replace: bool) -> bool:
-        """Store what was just installed, and where it can be lent, go on with it; False: it got lost on the way."""
-        store, source, scratch = self._tools.store, self._source, self._commands.scratch
+    async def _kept(self, key: str, installed: Path, *, layered: bool, replace: bool) -> None:
+        """Store what was just installed, and go on with it. Raises `OSError`: it got lost on the way."""
+        store, scratch, locks = self._tools.store, self._commands.scratch, self._commands.crew.manager.locks
         self._held.enter_context(store.using(key))
         kept = await in_thread(
-            lambda: store.keep(key, source, scratch=scratch, linked=not self._own, moved=layered, replace=replace)
+            lambda: store.keep(
+                key, installed, locks=locks, scratch=scratch, linked=not self._own, moved=layered, replace=replace
+            )
         )
         if layered and kept:
-            return await self._lent(key, 0.0)
+            if not await self._lent(key, 0.0):
+                raise OSError(errno.EIO, "the packages that were just stored are damaged")
+            return
         self.close()
-        return True
+        await in_thread(self._moved, installed, locks)
+
+    def _moved(self, installed: Path, locks: tuple[str, ...]) -> None:
+        """Make what was installed apart the source's own."""
+        files.remove_tree(self._source / NODE_MODULES)
+        if os.path.lexists(installed / NODE_MODULES):
+            (installed / NODE_MODULES).rename(self._source / NODE_MODULES)
+        for name in locks:
+            copy_plain(installed / name, self._source / name)
 
     def _layer(self, lower: Path) -> Layer:
         """Empty folders for what is written into the packages."""
@@ -105,17 +165,17 @@ class Packages:
             folder.mkdir()
         return Layer(place=self._source / NODE_MODULES, lower=lower, upper=upper, work=work)
 
-    def _key(self, words: tuple[str, ...]) -> str | None:
-        ours, manager = self._commands.environment(INSTALL), self._commands.crew.manager
-        return dependency_key(
+    def _shareable(self, words: tuple[str, ...], given: Mapping[str, str]) -> Shareable | None:
+        ours = self._commands.environment(INSTALL)
+        return shareable(
             self._source,
-            manager=manager.word,
+            manager=self._commands.crew.manager,
             words=words,
-            locks=manager.locks,
             surroundings={
                 "node": self._tools.toolchain.node_version,
                 "machine": f"{platform.system()} {platform.machine()} {platform.libc_ver()[0]}",
                 "registry": ours["npm_config_registry"],
                 **self._commands.variant.environment,
+                **{f"given {name}": value for name, value in given.items()},
             },
         )

@@ -16,11 +16,9 @@ from pathlib import Path
 import structlog
 
 from drafterd import process
-from drafterd.build import commands, eviction, failure
+from drafterd.build import commands, failure
 from drafterd.build import release as disk
-from drafterd.build.commands import Prepare, Tools
-from drafterd.build.dependency_store import DependencyStore
-from drafterd.build.fetch import Shelf
+from drafterd.build.commands import Prepare
 from drafterd.build.job import Job
 from drafterd.build.settings import BuildSettings
 from drafterd.build.steps import SNAPSHOT
@@ -86,21 +84,14 @@ class BuildQueue:
         self._order = order
         self._on_change = on_change
         self._clock = clock
-        self._tools = Tools(
+        self._tools = commands.tools(
             layout=layout,
             sandbox=sandbox,
             toolchain=toolchain,
-            shelf=Shelf(layout.managers, (str(toolchain.node), str(toolchain.npm))),
-            store=DependencyStore(
-                folder=layout.dependencies,
-                budget=settings.disk_budget,
-                # Where builds have our own rights, they could change the store itself anyway.
-                linked=sandbox.name == "plain",
-                clock=clock,
-            ),
             settings=settings,
             prepare=prepare,
             clock=clock,
+            building=lambda draft: draft in self._active,
         )
         self._waiting: dict[DraftId, Build] = {}
         self._active: dict[DraftId, _Active] = {}
@@ -228,8 +219,7 @@ class BuildQueue:
 
     async def evict(self) -> int:
         """Delete of what can be made again what goes beyond the budget; returns the bytes that were freed."""
-        building, most = frozenset(self._active), self._settings.disk_budget
-        return await in_thread(lambda: eviction.evict(self._layout, self._tools.store, budget=most, building=building))
+        return await in_thread(self._tools.budget.keep)
 
     # The work
 

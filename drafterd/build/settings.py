@@ -19,7 +19,7 @@ class BuildSettings:
         keep_builds: How many builds of a draft are remembered, with their logs.
         output_max: Output that is kept of one build.
         next_cache_max: A larger `.next/cache` is not kept.
-        disk_budget: What kept dependencies, downloads and `.next/cache` may take on the disk, together.
+        disk_budget: What kept dependencies, downloads, package managers and `.next/cache` may take together.
         dependencies_age: How long dependencies without a lock file are taken from an earlier build.
         retry_after: When a build that failed by the machine's fault is tried again.
         limits: For all processes of a build together; files and open files: for each of them.

@@ -94,7 +94,6 @@ class Steps:
         Args:
             clean: Whether nothing of an earlier build may be used.
         """
-        await in_thread(self._tools.layout.npm_cache.mkdir, parents=True, exist_ok=True)
         await self._equip(INSTALL)
         manager = self._commands.crew.manager
         while True:

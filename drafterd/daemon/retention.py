@@ -1,15 +1,19 @@
 """Deletes, at the start and once a day, what no draft's own life deletes: orphans, and what exceeds the budget.
 
+What can be made again goes too whenever the disk is nearly full: before builds fail, or the ledger.
+
 An orphan is what a kill at the wrong moment left of a draft or a release that is there no more. What is in
 use is never touched: a log, a specification or a folder of something that exists stays.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import structlog
 
+from drafterd.build.eviction import nearly_full
 from drafterd.domain.errors import BadName
 from drafterd.domain.names import DraftId, InstanceId, instance_id, parse_draft_id, parse_instance_id, release_id
 from drafterd.layout import Layout
@@ -17,6 +21,8 @@ from drafterd.layout import Layout
 EVERY = 24 * 3600.0
 FIRST_AFTER = 60.0
 """Seconds after the start: the drafts come first."""
+LOOK_EVERY = 10.0
+"""Seconds between two looks at the disk."""
 
 _log = structlog.get_logger(__name__)
 
@@ -29,16 +35,22 @@ async def keep_tidy(
     evict: Callable[[], Awaitable[int]],
     every: float = EVERY,
     first_after: float = FIRST_AFTER,
+    look_every: float = LOOK_EVERY,
 ) -> None:
     """Sweep now and then, until cancelled.
 
     Args:
         drafts: The drafts that there are, or were until lately.
         instances: Those that run, or may be started.
-        evict: Brings what can be made again within its budget; gives the freed bytes.
+        evict: Brings what can be made again within its budget, and below it on a full disk; gives the freed bytes.
     """
-    await asyncio.sleep(first_after)
+    due = time.monotonic() + first_after
     while True:
+        await asyncio.sleep(max(0.0, min(look_every, due - time.monotonic())))
+        if time.monotonic() < due:
+            await _relieve(layout, evict)
+            continue
+        due = time.monotonic() + every
         try:
             swept = await asyncio.to_thread(sweep, layout, drafts=frozenset(drafts()), instances=await instances())
             freed = await evict()
@@ -46,7 +58,14 @@ async def keep_tidy(
             _log.exception("retention.failed")
         else:
             _log.info("retention.swept", orphans=swept, freed=freed)
-        await asyncio.sleep(every)
+
+
+async def _relieve(layout: Layout, evict: Callable[[], Awaitable[int]]) -> None:
+    try:
+        if nearly_full(layout) and (freed := await evict()):
+            _log.warning("disk.relieved", freed=freed)
+    except OSError:
+        _log.exception("retention.failed")
 
 
 def sweep(layout: Layout, *, drafts: Collection[DraftId], instances: Collection[InstanceId]) -> int:

@@ -222,7 +222,6 @@ class Step:
         output_max: Bytes of output that are kept; more is dropped and said so.
         flood_max: Bytes of output beyond that which end the step.
         writable: Folders of its own beside `cwd`; a sandbox with walls lets it write nowhere else.
-        shared: Folders that it may write and that are not its own: caches.
         layers: Folders below its own; only for a sandbox that is `layered`.
         disk_max: Bytes that its own folders may hold; None is no limit.
     """
@@ -236,7 +235,6 @@ class Step:
     output_max: int = 20_000_000
     flood_max: int = 100_000_000
     writable: tuple[Path, ...] = ()
-    shared: tuple[Path, ...] = ()
     layers: tuple[Layer, ...] = ()
     disk_max: int | None = None
     limits: Limits = field(default_factory=Limits)

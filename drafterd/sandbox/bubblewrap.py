@@ -98,16 +98,13 @@ class BubblewrapSandbox:
 
     def _prepare(self, step: Step, user: int, fence: Fenced) -> tuple[str, ...]:
         _outside(step, Path(step.argv[0])).stat()  # bubblewrap would only exit with a code, as a program may too
-        writable = (step.cwd, *step.writable, *step.shared)
+        writable = (step.cwd, *step.writable)
         if self._machine.level is Level.NO_USERNS:
             for folder in (step.cwd, *step.writable):
                 ownership.give(folder, user, done="node_modules")  # large, and none of ours to write into
             for layer in step.layers:
                 for folder in (layer.lower, layer.upper):  # what is not the user's own it could not change above
                     ownership.give_once(folder, user)
-            for folder in step.shared:
-                for part in (*folder.glob("*"), folder):
-                    ownership.give_once(part, user)
         room = replace(self._room(step.cwd, user, writable, step.limits), layers=step.layers)
         names = kept(self._folder, fence.files)
         prune(self._folder, self._places.layout.state / "instances")

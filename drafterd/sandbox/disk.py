@@ -74,12 +74,3 @@ def held(folder: Path, *, since: float = 0.0) -> Held:
                     total += facts.st_blocks * _BLOCK
                     count += 1
     return Held(total, count)
-
-
-def clear(folder: Path, *, since: float) -> None:
-    """Delete the files below a folder that were changed since then; follows no link."""
-    for place, _, others in folders(folder):
-        for name in others:
-            with contextlib.suppress(OSError):
-                if os.lstat(name, dir_fd=place).st_ctime >= since:
-                    os.unlink(name, dir_fd=place)

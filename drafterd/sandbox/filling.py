@@ -1,11 +1,9 @@
 """Whether a step fills the disk: what it wrote itself, and what is left for everybody else.
 
 Free space is looked at each time, which costs next to nothing. What the step wrote is measured only once it may
-matter: its folders, what it deleted there and holds open, and of what the shared caches grew by as much as
-its processes wrote by the kernel's count, for others write into them too.
+matter: its folders, and what it deleted there and holds open.
 """
 
-import contextlib
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -75,12 +73,6 @@ class Filling:
         except TooDeep:
             return Exceeded.DISK
 
-    def clear(self) -> None:
-        """Delete what the step may have put into the caches: they would stay as full as it made them."""
-        for folder in self._step.shared:
-            with contextlib.suppress(TooDeep):
-                disk.clear(folder, since=self._began)
-
     def _grown(self, processes: Collection[int]) -> Held:
         """What the step has written since it began."""
         found = [disk.held(folder, since=self._began) for folder in self._own()]
@@ -89,10 +81,8 @@ class Filling:
         return Held(max(seen, written(processes)), sum(each.files for each in found))
 
     def _all(self, processes: Collection[int]) -> int:
-        """What the step's own folders hold, with what it holds elsewhere."""
-        cached = sum(disk.size(folder, since=self._began) for folder in self._step.shared)
-        own = sum(map(disk.size, self._own()))
-        return own + self._unseen(processes) + min(cached, written(processes))
+        """What the step's folders hold, with what has no name there any more."""
+        return sum(map(disk.size, self._own())) + self._unseen(processes)
 
     def _own(self) -> set[Path]:
         step = self._step

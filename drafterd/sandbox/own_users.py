@@ -8,7 +8,7 @@ which processes run here.
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from drafterd.domain.errors import ConfigError
@@ -92,7 +92,7 @@ class OwnUsersSandbox:
     async def run(self, step: Step, *, on_line: Callable[[bytes], None], on_start: Callable[[int], None]) -> Outcome:
         """Run a step to its end, its limit or its deadline. Raises `OSError` if it cannot be started."""
         identity = self._builder(step)
-        step = await asyncio.to_thread(self._opened, step, identity)
+        await asyncio.to_thread(self._open, step, identity)
         argv = (*kernel_limits(step.limits), *become(identity.user, identity.group), *step.argv)
         group: Group | None = await asyncio.to_thread(self._groups.for_build, step.limits) if self._groups else None
         try:
@@ -115,30 +115,20 @@ class OwnUsersSandbox:
         draft = closing.draft_of(layout, step.cwd) or ""
         return _Identity(number_of(Of.BUILD, draft, layout.state), number_of(Of.DRAFT, draft, layout.state))
 
-    def _opened(self, step: Step, identity: _Identity) -> Step:
-        """The step with its folders open to it, and with caches of its own in the place of those that builds share."""
+    def _open(self, step: Step, identity: _Identity) -> None:
+        """Open the step's folders to it."""
         if not os.access(step.argv[0], os.X_OK):  # what changes the user would only exit with a code
             Path(step.argv[0]).stat()
             raise PermissionError(13, "Permission denied", step.argv[0])
         layout = self._places.layout
         end_all(identity.user)  # what a killed daemon left
         closing.share_tools(layout)
-        own: tuple[Path, ...] = ()
-        environment = dict(step.environment)
         draft = closing.draft_of(layout, step.cwd)
-        if draft is not None and step.shared:
-            cache = layout.builds(draft) / step.cwd.relative_to(layout.builds(draft)).parts[0] / "cache"
-            cache.mkdir(exist_ok=True)
-            own = (cache,)
-            for shared in map(str, step.shared):
-                environment = {name: text.replace(shared, str(cache)) for name, text in environment.items()}
-        writable = (*step.writable, *own)
-        for folder in (step.cwd, *writable):
+        for folder in (step.cwd, *step.writable):
             if folder.is_dir():
                 ownership.give(folder, identity.user, identity.group, done="node_modules", linked=False)
                 if draft is not None:
                     closing.open_way(layout, draft, folder, identity.group)
-        return replace(step, environment=environment, writable=writable, shared=())
 
     def wrap(self, spec: InstanceSpec) -> Wrapped:
         """How an instance is started. Its release is its own: servers keep caches and data beside their code."""

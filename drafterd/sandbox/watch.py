@@ -69,7 +69,6 @@ async def watched(
         looking.cancel()
         await asyncio.wait([looking])
         refused = await _closed(group) if group else None
-        await asyncio.to_thread(watch.tidy)
     return replace(outcome, exceeded=watch.exceeded or refused or outcome.exceeded)
 
 
@@ -116,8 +115,3 @@ class _Watch:
             if limits.processes is not None and use.processes > limits.processes:
                 return Exceeded.PROCESSES
         return self._filling.exceeded(lambda: members(*who))
-
-    def tidy(self) -> None:
-        """Delete what a filled disk is full of, beside the step's own folders, which go with its build."""
-        if self.exceeded in (Exceeded.DISK, Exceeded.FULL):
-            self._filling.clear()

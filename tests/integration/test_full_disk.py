@@ -1,35 +1,38 @@
 """A daemon whose whole state lies on a disk that fills up."""
 
-import subprocess
+import contextlib
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.builders import eventually
+from tests.disks import MOUNT, fill, namespaces
 from tests.server import Server, node_server
 
 SIZE = 24
 """Megabytes of the disk."""
 
-MOUNT = f'mount -t tmpfs -o size={SIZE}m none "$0" && exec "$@"'
+NEEDED = pytest.mark.skipif(not namespaces(), reason="no user namespaces: a small disk cannot be mounted here")
 
 
-def namespaces():
-    return subprocess.run(["unshare", "-Urm", "true"], check=False, capture_output=True).returncode == 0
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.skipif(not namespaces(), reason="no user namespaces: a small disk cannot be mounted here")
-async def test_what_serves_goes_on_and_the_rest_is_built_once_there_is_space(tmp_path):
-    server = Server(tmp_path)
+@contextlib.asynccontextmanager
+async def on_a_small_disk(root):
+    server = Server(root)
     server.state.mkdir()
-    server.around = ("unshare", "-Urm", "sh", "-c", MOUNT, str(server.state))
+    server.around = ("unshare", "-Urm", "sh", "-c", MOUNT.format(size=SIZE << 10), str(server.state))
     async with server:
         assert server.process is not None
         server.state = Path(f"/proc/{server.process.pid}/root{server.state}")
         server.drop("good", node_server())
         await server.until("good", "ready")
+        yield server
+
+
+@pytest.mark.timeout(180)
+@NEEDED
+async def test_what_serves_goes_on_and_the_rest_is_built_once_there_is_space(tmp_path):
+    async with on_a_small_disk(tmp_path) as server:
         filler = fill(server.state)
 
         server.drop("late", node_server("late"))
@@ -47,17 +50,21 @@ async def test_what_serves_goes_on_and_the_rest_is_built_once_there_is_space(tmp
         assert not (await server.draft("good"))["problem"]
 
 
-def fill(folder):
-    """Leave no space for a build, and none for anything else."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while file.write(b"x" * size) == size:
-                    pass
-            except OSError:
-                continue
-    return filler
+@pytest.mark.timeout(180)
+@NEEDED
+async def test_what_can_be_made_again_gives_way_to_a_build(tmp_path):
+    async with on_a_small_disk(tmp_path) as server:
+        filler = fill(server.state)
+        cached = server.state / "cache" / "sha512"
+        cached.mkdir(parents=True)
+        filler.rename(cached / "filler")
+
+        server.drop("late", node_server("late"))
+
+        await server.until("late", "ready", within=60)
+        assert not (cached / "filler").exists()
+        builds = (await server.call("GET", "/api/v1/drafts/late/builds"))[1]
+        assert [build["status"] for build in builds["items"]] == ["succeeded"]
 
 
 async def problem_of(server, draft):

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from drafterd import files
 from drafterd.build.dependency_store import DependencyStore
+from tests.disks import fill, namespaces, small_disk
 
 KEY = "k1"
+
+small = pytest.mark.skipif(not namespaces(), reason="no user namespaces: a small disk cannot be mounted here")
 
 
 @pytest.fixture(params=[True, False], ids=["linked", "copied"])
@@ -58,7 +62,7 @@ def a_source(tmp_path: Path, name: str = "source") -> Path:
 
 
 def test_a_source_gets_the_very_tree(store, installed, scratch, tmp_path):
-    assert store.keep(KEY, installed, scratch=scratch)
+    assert store.keep(KEY, installed, scratch=scratch, locks=["package-lock.json"])
     source = a_source(tmp_path)
     assert store.restore(KEY, source)
     assert contents(source) == contents(installed)
@@ -166,11 +170,42 @@ def test_beyond_the_budget_the_one_used_longest_ago_goes(store, scratch, tmp_pat
     assert {path.name for path in store.folder.iterdir()} == {"k1", "k3"}
 
 
-def test_a_full_disk_costs_the_entry_and_nothing_else(store, installed, scratch, tmp_path):
+def test_a_store_that_cannot_be_written_costs_the_entry_and_nothing_else(store, installed, scratch, tmp_path):
     (tmp_path / "store").write_text("no folder can be made here")
     assert not store.keep(KEY, installed, scratch=scratch)
     assert list(scratch.iterdir()) == []
     assert contents(installed)
+
+
+@small
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_full_disk_costs_the_entry_and_nothing_else(tmp_path, moved):
+    with small_disk(tmp_path / "disk", 100) as disk:
+        store = DependencyStore(folder=disk / "store", budget=1 << 30, linked=False, clock=lambda: 1000.0)
+        installed = a_tree(disk / "installed")
+        before = contents(installed)
+        (disk / "scratch").mkdir()
+        filler = fill(disk)
+        assert not store.keep(KEY, installed, scratch=disk / "scratch", moved=moved)
+        assert contents(installed) == before
+        assert list((disk / "scratch").iterdir()) == []
+        filler.unlink()
+        assert store.keep(KEY, installed, scratch=disk / "scratch", moved=moved)
+        assert store.restore(KEY, a_source(tmp_path))
+
+
+@small
+def test_a_full_disk_of_one_build_costs_the_others_nothing(store, installed, scratch, tmp_path):
+    (installed / "node_modules" / "large.js").write_bytes(b"x" * 200_000)
+    store.keep(KEY, installed, scratch=scratch)
+    with small_disk(tmp_path / "disk", 100) as disk:
+        source = a_source(disk)
+        with pytest.raises(OSError, match="No space left"):
+            store.restore(KEY, source)
+        assert list(source.iterdir()) == []
+    source = a_source(tmp_path)
+    assert store.restore(KEY, source)
+    assert contents(source) == contents(installed)
 
 
 def test_a_tree_that_is_a_link_is_not_kept(store, installed, scratch, tmp_path):
@@ -218,3 +253,58 @@ def test_a_damaged_tree_is_not_lent(store, installed, scratch, tmp_path):
     _cut(store.folder / KEY / "node_modules")
     assert store.lend(KEY, a_source(tmp_path)) is None
     assert not (store.folder / KEY).exists()
+
+
+def test_a_damaged_tree_that_a_build_still_uses_goes_when_that_one_has_ended(store, installed, scratch, tmp_path):
+    store.keep(KEY, installed, scratch=scratch, moved=True)
+    with store.using(KEY):
+        lent = store.lend(KEY, a_source(tmp_path))
+        _cut(lent)
+        assert not store.restore(KEY, a_source(tmp_path, "other"))
+        assert (lent / "@scope/right/index.js").exists(), "the build that it was lent to goes on"
+        with store.using(KEY):
+            assert not store.keep(KEY, a_tree(tmp_path / "anew"), scratch=scratch)
+    assert not lent.exists()
+    assert store.keep(KEY, a_tree(tmp_path / "again"), scratch=scratch)
+    assert store.restore(KEY, a_source(tmp_path, "third"))
+    store.sweep()
+    assert [path.name for path in store.folder.iterdir()] == [KEY]
+
+
+def test_a_lock_that_is_a_link_is_no_lock(store, installed, scratch, tmp_path):
+    (tmp_path / "token").write_text("the operator's")
+    (installed / "package-lock.json").unlink()
+    (installed / "package-lock.json").symlink_to(tmp_path / "token")
+    assert store.keep(KEY, installed, scratch=scratch, locks=["package-lock.json"])
+    source = a_source(tmp_path)
+    assert store.restore(KEY, source)
+    assert [path.name for path in source.iterdir()] == ["node_modules"]
+
+
+def test_a_stored_lock_that_is_not_what_it_was_is_damage(store, installed, scratch, tmp_path):
+    store.keep(KEY, installed, scratch=scratch, locks=["package-lock.json"])
+    (store.folder / KEY / "locks" / "package-lock.json").write_text("")
+    assert not store.restore(KEY, a_source(tmp_path))
+
+
+def test_only_the_locks_of_the_manager_in_use_are_kept(store, installed, scratch, tmp_path):
+    (installed / "bun.lock").write_text("left by a script")
+    store.keep(KEY, installed, scratch=scratch, locks=["package-lock.json"])
+    source = a_source(tmp_path)
+    store.restore(KEY, source)
+    assert {path.name for path in source.iterdir()} == {"node_modules", "package-lock.json"}
+
+
+def test_others_do_not_wait_while_a_tree_is_deleted(store, installed, scratch, monkeypatch):
+    store.keep(KEY, installed, scratch=scratch)
+    waited = []
+
+    def remove(path):
+        waited.append(store._lock.locked())
+        remove_tree(path)
+
+    remove_tree = files.remove_tree
+    monkeypatch.setattr("drafterd.files.remove_tree", remove)
+    replace(store, budget=0).sweep()
+    assert waited == [False]
+    assert list(store.folder.iterdir()) == []

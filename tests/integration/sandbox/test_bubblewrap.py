@@ -80,7 +80,6 @@ class Ground:
             environment={"PATH": "/usr/bin:/bin", process.MARK: f"test:{self.root}"},
             timeout=30.0,
             writable=(self.source, scratch / "home", scratch / "tmp"),
-            shared=(self.layout.caches,),
             **options,
         )
 
@@ -113,7 +112,7 @@ def ground(request, monkeypatch) -> Iterator[Ground]:
         layout.token,
         layout.ledger,
         layout.spec(InstanceId("b.r1")),
-        layout.caches / "npm/kept",
+        layout.downloads / "kept",
         found.source / "own",
         found.source.parent / "process.json",
     ):
@@ -182,7 +181,7 @@ async def test_its_own_files_are_its_own_and_the_rest_cannot_be_written(ground):
     layout = ground.layout
     paths = [
         ground.source / "own",
-        layout.caches / "npm/kept",
+        layout.downloads / "kept",
         ground.root / "tool",
         Path("/usr/bin/env"),
         Path("/"),
@@ -194,7 +193,7 @@ async def test_its_own_files_are_its_own_and_the_rest_cannot_be_written(ground):
     assert SECRET in found[str(ground.source / "own")]
     assert SECRET in found[str(ground.root / "tool")]
     written = [str(path) for path in paths if found[f"write {path}"]]
-    assert written == [str(ground.source / "own"), str(layout.caches / "npm/kept")]
+    assert written == [str(ground.source / "own")]
 
 
 async def test_no_more_namespaces_where_that_can_be_forbidden(ground):
