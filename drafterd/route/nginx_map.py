@@ -2,10 +2,16 @@
 
 The file is included inside `map` blocks of a static configuration (`templates/nginx-drafts.conf`), where
 nothing but pairs can stand. Nothing but checked ids, checked addresses and our own text gets into it.
+
+nginx finds keys whatever their case, and refuses a map with two that differ in nothing else. So every value
+repeats its key, which nginx compares exactly, and keys that are alike are patterns, which heed the case: slower,
+one by one, but there are few.
 Pure.
 """
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.model import Address, AddressKind
@@ -50,9 +56,7 @@ def text_of(table: RouteTable, settings: RouteSettings, mark: str, *, pooled: bo
         ProxyRejected: A server's address cannot be one.
     """
     lines = [_folded(line_of(table, mark)), _pair(TABLE, word_of(table, mark))]
-    named = pooled and _fit(table)
-    lines += [line for route in table.routes if (line := _line(route, settings, pooled=named))]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_pairs(table, settings, pooled=pooled).values()]) + "\n"
 
 
 def word_of(table: RouteTable, mark: str) -> str:
@@ -79,9 +83,9 @@ def table_in(text: str, settings: RouteSettings, *, pooled: bool = False) -> Rou
     """The routes that the text really holds under these settings; none of a text that is not ours."""
     held = frozenset(text.split("\n")) | {""}
     try:
-        recorded = routes_in(text.replace(_FOLD, ""))
-        named = pooled and _fit(RouteTable(routes=tuple(recorded)))
-        return table_of_held([route for route in recorded if _line(route, settings, pooled=named) in held])
+        recorded = table_of_held(routes_in(text.replace(_FOLD, "")))
+        pairs = _pairs(recorded, settings, pooled=pooled)
+        return table_of_held([route for route in recorded.routes if pairs.get(route.draft, "") in held])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DrafterdError):
         return RouteTable()
 
@@ -91,16 +95,37 @@ def _folded(line: str) -> str:
     return _FOLD.join(line[start : start + _WIDTH] for start in range(0, len(line), _WIDTH))
 
 
-def _line(route: Route, settings: RouteSettings, *, pooled: bool = False) -> str:
-    """One draft's pair; "" for one whose files the daemon serves, as it answers for all that has no pair."""
+def _pairs(table: RouteTable, settings: RouteSettings, *, pooled: bool) -> Mapping[DraftId, str]:
+    """The pairs by their drafts: none of one whose files the daemon serves, as it answers for all that has none.
+
+    Of two drafts with one host the first has it.
+    """
+    named = pooled and _fit(table)
+    keys: dict[str, Route] = {}
+    for route in table.routes:
+        key = _key(route, settings)
+        if key:
+            keys.setdefault(key, route)
+    alike = Counter(key.lower() for key in keys)
+    return {
+        route.draft: _pair(
+            key if alike[key.lower()] == 1 else f"~^{key}$",  # no id has a character that means more in a pattern
+            f"{key}|{_value(route.draft, route.target, pooled=named)}",
+        )
+        for key, route in keys.items()
+    }
+
+
+def _key(route: Route, settings: RouteSettings) -> str:
+    """Under which a draft is looked up, in the case that it has; "" for one that is not."""
     draft, target = parse_draft_id(route.draft), route.target
     if target.address is None and not _serves_files(target, settings):
         return ""
     if target.kind is AddressKind.PATH:
-        return _pair(f"p:{draft}", _value(draft, target, pooled=pooled))
+        return f"p:{draft}"
     host = host_of(draft, settings.host_suffix)
     # A folder that is named like the public host must not take it over.
-    return "" if host == settings.public_host else _pair(f"h:{host}", _value(draft, target, pooled=pooled))
+    return "" if host == settings.public_host else f"h:{host}"
 
 
 def _serves_files(target: Target, settings: RouteSettings) -> bool:

@@ -37,6 +37,19 @@ async def test_a_path_leads_to_its_draft_and_to_no_other(world: World) -> None:
         assert (await world.seen("/api/draft/d"))["by"] == "edge"
 
 
+async def test_names_that_differ_in_case_alone_are_different_drafts(world: World) -> None:
+    async with serving(echoing("small")) as small, serving(echoing("capital")) as capital:
+        await world.publish(shop=at(small), Shop=at(capital), d1=at(small), Own=at(capital))
+        assert who(await world.seen("/api/draft/shop/x")) == "small"
+        assert who(await world.seen("/api/draft/Shop/x")) == "capital"
+        assert who(await world.seen("/api/draft/Own")) == "capital"
+        for path in ("SHOP", "sHop/x", "D1", "D1/x", "own"):
+            assert who(await world.seen(f"/api/draft/{path}")) == "edge", path
+        await world.publish(Shop=at(capital))
+        assert who(await world.seen("/api/draft/Shop")) == "capital"
+        assert who(await world.seen("/api/draft/shop")) == "edge"
+
+
 async def test_nothing_is_taken_off_the_path_of_a_draft_with_a_base_path(world: World) -> None:
     async with serving(echoing("one")) as one:
         await world.publish(d1=at(one))
