@@ -163,6 +163,7 @@ def route_settings(config: Config, layout: Layout) -> RouteSettings:
         public_host=public.hostname or "localhost",
         # Something before the proxy ends the https that visitors speak.
         scheme=public.scheme if public.scheme == "https" and not tls.wanted else "",
+        acme=bool(tls.acme_email),
     )
 
 
@@ -174,7 +175,6 @@ def proxy_tls(config: Config, layout: Layout) -> Tls | None:
     return Tls(
         certificate=tls.certificate,
         key=tls.key,
-        host=public.hostname or "localhost",
         port=public.port or 443,
         plain=tls.plain,
         email=tls.acme_email,

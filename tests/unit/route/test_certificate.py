@@ -25,6 +25,14 @@ def test_it_names_the_suffix_and_is_private(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_it_can_name_nobody(path: Path) -> None:
+    assert ensure(path, host="", now=NOW), "one that names others is no good"
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == []
+    assert not ensure(path, host="", now=NOW)
+
+
 def test_it_is_made_once(path: Path) -> None:
     before = path.read_bytes()
     assert not ensure(path, host="localhost", now=NOW + LIFETIME - RENEW_BEFORE - dt.timedelta(days=1))

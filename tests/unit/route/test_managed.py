@@ -66,7 +66,7 @@ def test_it_is_written_and_named_in_the_command(tmp_path: Path) -> None:
 
 def test_https_with_a_given_certificate_and_plain_http_that_is_sent_there() -> None:
     pem = Path("/etc/ssl/own.pem")
-    tls = Tls(certificate=pem, key=pem, host="drafts.example", plain=Address("0.0.0.0", 80))
+    tls = Tls(certificate=pem, key=pem, plain=Address("0.0.0.0", 80))
     found = parsed(listen=Address("0.0.0.0", 443), tls=tls)
     assert found["entryPoints"]["web"]["http"] == {"tls": {}}
     sent = found["entryPoints"]["plain"]["http"]["redirections"]["entryPoint"]
@@ -79,12 +79,9 @@ def test_https_with_a_given_certificate_and_plain_http_that_is_sent_there() -> N
     [(Address("0.0.0.0", 80), {"httpChallenge": {"entryPoint": "plain"}}), (None, {"tlsChallenge": {}})],
 )
 def test_certificates_that_traefik_gets_by_itself(plain: Address | None, challenge: dict[str, Any]) -> None:
-    tls = Tls(host="drafts.example", email="me@example.org", storage=Path("/state/acme.json"), plain=plain)
+    tls = Tls(email="me@example.org", storage=Path("/state/acme.json"), plain=plain)
     found = parsed(tls=tls)
-    assert found["entryPoints"]["web"]["http"]["tls"] == {
-        "certResolver": "acme",
-        "domains": [{"main": "drafts.example"}],
-    }
+    assert found["entryPoints"]["web"]["http"]["tls"] == {}, "for which names, the routes say"
     acme = found["certificatesResolvers"]["acme"]["acme"]
     assert acme == {"email": "me@example.org", "storage": "/state/acme.json", **challenge}
     staging = replace(tls, server="https://staging.example/directory")

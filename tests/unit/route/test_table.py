@@ -321,3 +321,14 @@ def test_another_protection_is_another_table() -> None:
     target = Target(address=Address("127.0.0.1", 3001))
     changed = [target, replace(target, protected=True), replace(target, noindex=False)]
     assert len({table_of({D1: one}).digest for one in changed}) == len(changed)
+
+
+def test_certificates_are_asked_for_the_public_host_and_drafts_own_hosts() -> None:
+    table = table_of({D1: Target(address=EDGE), DraftId("shop"): Target(address=EDGE, kind=AddressKind.HOST)})
+    asking = replace(SETTINGS, acme=True, public_host="drafts.example")
+    asked = {name: router["tls"] for name, router in routers_of(table, asking).items() if "tls" in router}
+    assert asked == {
+        "anything": {"certResolver": "acme", "domains": [{"main": "drafts.example"}]},
+        "draft-shop": {"certResolver": "acme"},
+    }
+    assert not any("tls" in router for router in routers_of(table).values())
