@@ -107,6 +107,11 @@ def pid_file(main: Path) -> Path:
     return main.parent / "nginx.pid"
 
 
+def group_file(main: Path) -> Path:
+    """Where the process that becomes that nginx says who it is."""
+    return main.parent / "nginx.group"
+
+
 def pools_file(main: Path) -> Path:
     """Where that nginx is told which connections to keep."""
     return main.parent / "pools.conf"

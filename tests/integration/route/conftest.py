@@ -109,14 +109,14 @@ class World:
         if self.kind == "traefik":
             return TraefikProxy(routes_file=self.routes_file, settings=self.settings, api=api, **changes)
         own: dict[str, Any] = {
-            "test": nginx_static.test_command(NGINX, self._main),
-            "pid_file": nginx_static.pid_file(self._main),
-            "pools_file": nginx_static.pools_file(self._main),
+            "test": nginx_static.test_command(NGINX, self.main),
+            "pid_file": nginx_static.pid_file(self.main),
+            "pools_file": nginx_static.pools_file(self.main),
         }
         return NginxProxy(routes_file=self.routes_file, settings=self.settings, api=api, **own | changes)
 
     @property
-    def _main(self) -> Path:
+    def main(self) -> Path:
         return self.folder / "nginx" / "nginx.conf"
 
     def _command(self) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ class World:
             managed.write_static(static, **places)
             return managed.command(TRAEFIK, static)
         return nginx_static.command(
-            NGINX, nginx_static.write_static(self._main.parent, settings=self.settings, **places)
+            NGINX, nginx_static.write_static(self.main.parent, settings=self.settings, **places)
         )
 
     async def start(self) -> None:
@@ -151,7 +151,7 @@ class World:
     async def _runs(self) -> bool:
         """The workers of an nginx that was killed still answer: it must be the new one."""
         assert self.process is not None
-        pid = nginx_static.pid_file(self._main)
+        pid = nginx_static.pid_file(self.main)
         with contextlib.suppress(FileNotFoundError):
             if self.kind == "nginx" and pid.read_text().strip() != str(self.process.pid):
                 return False
@@ -228,7 +228,7 @@ async def opened(
         finally:
             await found.proxy.close()
             await found.stop()
-            end_leftovers(nginx_static.pid_file(found._main))  # of a test that failed after a kill
+            end_leftovers(nginx_static.group_file(found.main))  # of a test that failed after a kill
 
 
 @pytest.fixture(params=["traefik", "nginx"])

@@ -4,6 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +17,7 @@ from aiohttp import web
 from drafterd.domain.errors import ProxyRejected
 from drafterd.domain.routing import Target
 from drafterd.route import nginx_static
+from drafterd.route.nginx_start import end_leftovers
 from tests.builders import eventually
 from tests.integration.route.conftest import NGINX, World, echoing, free_address, opened, serving
 
@@ -25,7 +29,7 @@ async def nginx(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_one_that_the_system_runs_is_tested_and_reloaded_by_commands(nginx: World) -> None:
-    test = nginx_static.test_command(NGINX, nginx.folder / "nginx" / "nginx.conf")
+    test = nginx_static.test_command(NGINX, nginx.main)
     await nginx.proxy.close()
     nginx.proxy = nginx.adapter(test=test, reload=(*test[:-2], "-s", "reload"), pid_file=None, pools_file=None)
     async with serving(echoing("one")) as one:
@@ -47,7 +51,7 @@ async def test_a_command_that_fails_says_why_and_changes_nothing(nginx: World) -
 
 
 async def test_one_that_others_reload_is_waited_for(nginx: World) -> None:
-    main = nginx.folder / "nginx" / "nginx.conf"
+    main = nginx.main
     await nginx.proxy.close()
     nginx.proxy = nginx.adapter(test=(), pid_file=None, pools_file=None)
     async with serving(echoing("one")) as one, asyncio.TaskGroup() as tasks:
@@ -103,3 +107,48 @@ async def test_a_daemon_that_is_away_is_told_of_without_one(nginx: World) -> Non
                     assert response.headers["X-Robots-Tag"] == "noindex"
                     text = await response.text()
                     assert "Back in a moment" in text or json.loads(text)["code"] == "daemon-away"
+
+
+async def test_what_a_killed_one_left_is_ended_and_nobody_else(nginx: World, tmp_path: Path) -> None:
+    record = nginx_static.group_file(nginx.main)
+    boot, group, started = record.read_text().split()
+    async with serving(echoing("one")) as one:
+        await nginx.publish(d1=Target(address=one))
+        await nginx.stop(signal.SIGKILL)
+        stale = tmp_path / "stale.group"
+        for words in (
+            (str(uuid.uuid4()), group, started),  # before the machine was started anew
+            (boot, group, str(int(started) + 10**6)),  # longer ago than these live
+            (boot, "nonsense", started),
+            (group,),
+        ):
+            stale.write_text(" ".join(words))
+            assert end_leftovers(stale) == 0, words
+        assert (await nginx.seen("/api/draft/d1"))["by"] == "one", "its workers live on"
+        assert end_leftovers(record) >= 1
+        assert not await nginx.proxy.alive()
+
+
+async def test_a_number_that_is_another_programs_by_now_is_left_alone(nginx: World, tmp_path: Path) -> None:
+    """Also where that is a living nginx: of another user, it could not even be ended."""
+    boot, group, started = nginx_static.group_file(nginx.main).read_text().split()
+    stale = tmp_path / "stale.group"
+    stale.write_text(f"{boot} {group} {int(started) - 1}")
+    assert end_leftovers(stale) == 0
+    assert await nginx.proxy.alive()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+async def test_what_may_not_be_ended_does_not_keep_nginx_from_starting(nginx: World) -> None:
+    another = ("setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", sys.executable, "-c")
+    program = "from drafterd.route.nginx_start import *; print(end_leftovers(Path('/dev/stdin')))"
+
+    def ask(program: str) -> tuple[int, str]:
+        record = nginx_static.group_file(nginx.main).read_text()
+        done = subprocess.run([*another, program], input=record, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.strip()
+
+    if (await asyncio.to_thread(ask, "import drafterd.route"))[0] != 0:
+        pytest.skip("this Python lies in a folder that only its owner may enter")
+    assert await asyncio.to_thread(ask, program) == (0, "0")
+    assert await nginx.proxy.alive()
