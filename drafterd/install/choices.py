@@ -12,6 +12,9 @@ SYSUSERS = Path("/etc/sysusers.d/drafterd.conf")
 TMPFILES = Path("/etc/tmpfiles.d/drafterd.conf")
 APPARMOR = Path("/etc/apparmor.d/drafterd")
 NGINX = Path("/etc/nginx/conf.d/drafterd.conf")
+NGINX_MAIN = Path("/etc/nginx/modules-enabled/90-drafterd.conf")
+"""For what stands outside of `http { }`."""
+
 LOGROTATE = Path("/etc/logrotate.d/drafterd")
 RECORD = CONFIG / "installed.json"
 """What was laid down; root's alone to write, because `uninstall` believes it."""

@@ -92,6 +92,7 @@ def _others(choices: Choices, config: Config) -> Iterator[Laid]:
         yield Laid(places.LOGROTATE, (etc / "logrotate").read_bytes())
     if choices.proxy is Proxy.SYSTEM_NGINX:
         yield Laid(places.NGINX, (head + _nginx(config)).encode())
+        yield Laid(places.NGINX_MAIN, (etc / "nginx" / "drafterd-main.conf").read_bytes())
 
 
 def _traefik(config: Config) -> str:

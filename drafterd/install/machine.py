@@ -22,6 +22,7 @@ SYSTEMD_MIN = 252
 SYSTEMS = {"debian": 12.0, "ubuntu": 24.04}
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - where no unit looks
 _NGINX = "nginx.service"
+_SHUTDOWN = re.compile(r"^\s*worker_shutdown_timeout\b", re.MULTILINE)
 _LOCKED_NAMESPACES = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 
 
@@ -159,7 +160,10 @@ def _nginx(ground: Ground) -> Findings:
 def _running_nginx(ground: Ground) -> Findings:
     """Whether nginx takes a configuration at all, and may be started: said before a file of ours lies there."""
     try:
-        ground.run(["nginx", "-t", "-q"])
+        shown = ground.run(["nginx", "-T", "-q"])
+        if not ground.at(places.NGINX_MAIN).exists() and _SHUTDOWN.search(shown):
+            mend = f"take it out: drafterd sets it in {places.NGINX_MAIN}"
+            yield Finding("nginx's configuration has a worker_shutdown_timeout already", mend)
     except DrafterdError as error:
         yield Finding(f"nginx refuses what it has already: {error.summary}", "mend it until `nginx -t` is content")
     state = ground.run(["systemctl", "show", "--property=LoadState", "--value", _NGINX]).strip()

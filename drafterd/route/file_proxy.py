@@ -74,7 +74,7 @@ class FileProxy(ABC):
         async with self._turn:
             before = await asyncio.to_thread(self._read)
             mark = mark_in(before)
-            fresh = not mark or before != self._text(table, mark)
+            fresh = not mark or before != self._text(table, mark) or await asyncio.to_thread(self._is_outdated)
             if fresh:
                 mark = new_mark()
                 await self._hand_over(self._text(table, mark))
@@ -124,6 +124,15 @@ class FileProxy(ABC):
         """Have the file hold a text, and all that it needs."""
         self._write(text)
 
+    def _is_outdated(self) -> bool:
+        """Whether a certificate was renewed since the file was written: the proxy reads it with its routes only."""
+        pair = (self._settings.certificate, self._settings.key or self._settings.certificate)
+        try:
+            renewed = max(time for file in pair for time in _changed(file))
+            return renewed > self._routes_file.stat().st_mtime_ns
+        except OSError:
+            return False  # there is none, or only the proxy may see it
+
     def _is_ours(self, text: str) -> bool:
         """Whether the text is, byte for byte, what we write for the table in it."""
         mark = mark_in(text)
@@ -160,3 +169,9 @@ class FileProxy(ABC):
 
     def _write(self, text: str) -> None:
         files.write_atomic(self._routes_file, text.encode(), mode=_FILE_MODE)
+
+
+def _changed(file: Path) -> tuple[int, int]:
+    """When a file got its content, and when it got its place: a copy may keep the time of what it is a copy of."""
+    found = file.stat()
+    return found.st_mtime_ns, found.st_ctime_ns

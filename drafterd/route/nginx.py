@@ -21,6 +21,8 @@ _POLL = 0.01
 _STEADY = 0.15
 """So long every new connection must meet the new table: nginx stops the old workers 100 ms after it has
 started the new ones (`ngx_master_process_cycle`), and both take connections meanwhile."""
+_REMIND_EVERY = 2.0
+"""Seconds after which others are told again that they have to reload: systemd misses what changes while it does."""
 _COMMAND_TIMEOUT = 20.0
 _SAID_MAX = 500
 
@@ -124,6 +126,7 @@ class NginxProxy(FileProxy):
     async def _confirm(self, word: str) -> None:
         """Wait until every new connection meets the new table."""
         begun, since, answered = time.monotonic(), None, False
+        reminded = begun
         while True:
             try:
                 has = await self._has(word)
@@ -144,7 +147,14 @@ class NginxProxy(FileProxy):
                     f"nginx did not take the routes within {self._confirm_timeout:g} s",
                     hint="its log has the reason; the old routes stay",
                 )
+            if self._others_reload and now - reminded >= _REMIND_EVERY:
+                os.utime(self._routes_file)
+                reminded = now
             await asyncio.sleep(_POLL)
+
+    @property
+    def _others_reload(self) -> bool:
+        return not self._reload and self._pid_file is None
 
     async def _settled(self, word: str) -> bool:
         try:

@@ -43,6 +43,14 @@ async def test_nginx_takes_the_place_of_traefik(server: Installed) -> None:
     await server.until("third", "ready")
     assert (await server.visit("/api/draft/third/"))[1] == "third"
 
+    # More changes than systemd starts a unit for within ten seconds, if it is not told otherwise.
+    for number in range(8):
+        server.drop(f"burst-{number}", {"index.html": f"burst {number}"})
+        await server.until(f"burst-{number}", "ready")
+        await server.run("systemctl", "start", "drafterd-nginx.service")
+    assert (await server.run("systemctl", "is-active", "drafterd-nginx.path")).strip() == "active"
+    assert (await server.visit("/api/draft/burst-7/"))[1] == "burst 7"
+
     # And back.
     settings.write_text(kept)
     await server.run("systemctl", "disable", "--now", "nginx")

@@ -101,6 +101,14 @@ def test_no_secret_comes_by_environment():
         assert "Environment" not in [line.partition("=")[0] for line in unit.read_text().splitlines()]
 
 
+@pytest.mark.parametrize("unit", [unit.name for unit in UNITS if unit.suffix in {".service", ".path"}])
+def test_no_unit_gives_up_for_good(unit):
+    """By default systemd refuses the sixth start in ten seconds, and all that follow."""
+    text = (resources.folder("systemd") / unit).read_text()
+    assert "StartLimitIntervalSec=0" in text.partition("[Unit]")[2].partition("\n[")[0]
+    assert "TriggerLimitBurst" not in text
+
+
 def test_supervisord_is_never_reloaded():
     assert "ExecReload" not in (resources.folder("systemd") / "drafterd-supervisor.service").read_text()
 

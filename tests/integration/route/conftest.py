@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
 from yarl import URL
 
 from drafterd.domain.model import Address
@@ -188,6 +190,16 @@ class World:
             ssl=False,  # a certificate that nobody signed
             **options,
         )
+
+    async def certificate(self, host: str = "localhost") -> x509.Certificate:
+        """What a new visitor of a host is shown."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        at = self.listen
+        _, writer = await asyncio.open_connection(at.host, at.port, ssl=context, server_hostname=host)
+        found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return x509.load_der_x509_certificate(found)
 
     async def seen(self, path: str, **options: Any) -> dict[str, Any]:
         async with self.ask(path, **options) as response:

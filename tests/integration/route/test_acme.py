@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,11 +83,7 @@ def asked_for(world: World) -> set[str]:
 
 async def shown(world: World, host: str) -> str:
     """Whom a visitor of a host meets, by the certificate."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    _, writer = await asyncio.open_connection(world.listen.host, world.listen.port, ssl=context, server_hostname=host)
-    found = x509.load_der_x509_certificate(writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
-    writer.close()
+    found = await world.certificate(host)
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     issuer = found.issuer.rfc4514_string()
     return ",".join(names.get_values_for_type(x509.DNSName)) if "Pebble" in issuer else ""

@@ -11,12 +11,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
 from yarl import URL
 
 from drafterd.domain.errors import ProxyRejected
 from drafterd.domain.model import Address, AddressKind
 from drafterd.domain.names import DraftId
 from drafterd.domain.routing import Route, RouteTable, Target, host_of, table_of
+from drafterd.route import certificate as own_certificate
 from tests.integration.route.conftest import World, echo_answer, echoing, free_address, opened, serving
 
 D1 = DraftId("d1")
@@ -328,6 +330,23 @@ async def test_https_with_a_given_certificate(tmp_path: Path, kind: str) -> None
         async with world.visitor.get(plain, headers={"Host": "localhost"}, allow_redirects=False) as response:
             assert response.status in (301, 308)
             assert response.headers["Location"] == f"https://localhost:{world.listen.port}/api/draft/d1/x?a=b"
+
+
+@pytest.mark.parametrize("kind", ["traefik", "nginx"])
+async def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path, kind: str) -> None:
+    async with opened(tmp_path, kind, https=True) as world, serving(echoing("one")) as one:
+        table = await world.publish(d1=at(one))
+        before = await world.certificate()
+        own = world.settings.certificate
+        own.unlink()
+        assert own_certificate.ensure(own, host="localhost")
+        await world.proxy.publish(table)
+        after = await world.certificate()
+        assert after != before
+        assert after == x509.load_pem_x509_certificate(own.read_bytes())
+        written = world.routes_file.stat().st_mtime_ns
+        await world.proxy.publish(table)
+        assert world.routes_file.stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("kind", ["traefik", "nginx"])

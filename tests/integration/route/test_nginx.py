@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
+import psutil
 import pytest
 from aiohttp import web
 
+from drafterd import resources
 from drafterd.domain.errors import ProxyRejected
 from drafterd.domain.routing import Target
 from drafterd.route import nginx_static
@@ -60,6 +63,63 @@ async def test_one_that_others_reload_is_waited_for(nginx: World) -> None:
         os.kill(int(nginx_static.pid_file(main).read_text()), signal.SIGHUP)
         await waits
         assert (await nginx.seen("/api/draft/d1"))["by"] == "one"
+
+
+async def test_others_who_miss_a_change_are_told_again(nginx: World) -> None:
+    """As systemd does, while a reload is under way."""
+    await nginx.proxy.close()
+    nginx.proxy = nginx.adapter(test=(), pid_file=None, pools_file=None)
+    async with serving(echoing("one")) as one, asyncio.TaskGroup() as tasks:
+        waits = tasks.create_task(nginx.publish(d1=Target(address=one)))
+        await eventually(lambda: "p:d1" in nginx.routes_file.read_text())
+        missed = nginx.routes_file.stat().st_mtime_ns
+        await eventually(lambda: nginx.routes_file.stat().st_mtime_ns > missed, within=5)
+        os.kill(int(nginx_static.pid_file(nginx.main).read_text()), signal.SIGHUP)
+        await waits
+        assert (await nginx.seen("/api/draft/d1"))["by"] == "one"
+
+
+@pytest.mark.parametrize("whose", ["ours", "of the system"])
+async def test_streams_outlive_a_reload_but_not_for_ever(nginx: World, whose: str) -> None:
+    more = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        await stream.write(b"data: first\n\n")
+        await more.wait()
+        await stream.write(b"data: second\n\n")
+        await asyncio.Event().wait()
+        return stream
+
+    line = f"worker_shutdown_timeout {nginx_static.DRAIN:g}s;"
+    kept = nginx.main.read_text()
+    assert line in kept
+    if whose == "ours":
+        nginx.main.write_text(kept.replace(line, "worker_shutdown_timeout 2s;"))
+    else:
+        sample = (resources.folder("etc") / "nginx" / "drafterd-main.conf").read_text()
+        assert line in sample
+        own = nginx.folder / "90-drafterd.conf"
+        own.write_text(sample.replace(line, "worker_shutdown_timeout 2s;"))
+        nginx.main.write_text(kept.replace(line, f"include {nginx.folder}/90-*.conf;"))
+
+    def workers() -> set[int]:
+        assert nginx.process is not None
+        return {child.pid for child in psutil.Process(nginx.process.pid).children()}
+
+    async with serving(handler) as server, serving(echoing("two")) as two:
+        await nginx.publish(d1=Target(address=server))  # a reload: workers from now on have the short time
+        async with nginx.ask("/api/draft/d1/events") as response:
+            assert await asyncio.wait_for(response.content.readany(), 5) == b"data: first\n\n"
+            older = workers()
+            await nginx.publish(d1=Target(address=two))
+            more.set()
+            assert await asyncio.wait_for(response.content.readany(), 5) == b"data: second\n\n"
+            assert workers() & older, "who has the stream"
+            with pytest.raises(aiohttp.ClientError):
+                await asyncio.wait_for(response.content.readany(), 10)
+        await eventually(lambda: not workers() & older)
 
 
 async def test_connections_to_servers_are_kept(nginx: World) -> None:

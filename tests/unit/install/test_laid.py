@@ -12,7 +12,7 @@ from drafterd.install import choices as places
 from drafterd.install.choices import Choices, Proxy, Supervisor
 from drafterd.install.laid import files_of, first_settings
 
-OF_NGINX = {places.NGINX, places.UNITS / places.NGINX_PATH, places.UNITS / places.NGINX_RELOAD}
+OF_NGINX = {places.NGINX, places.NGINX_MAIN, places.UNITS / places.NGINX_PATH, places.UNITS / places.NGINX_RELOAD}
 OF_TRAEFIK = {places.UNITS / places.TRAEFIK, places.CONFIG / "traefik.yml", places.LOGROTATE}
 OF_SUPERVISOR = {places.UNITS / places.SUPERVISOR, places.CONFIG / "supervisord.conf"}
 
