@@ -40,6 +40,8 @@ class ProxyConfig(Section):
     """Where visitors come in."""
     dashboard: values.LoopbackListen = Address("127.0.0.1", 8742)
     """Where the proxy answers about itself: Traefik's dashboard and API, nginx's table and status."""
+    response_timeout: values.PositiveDuration = 60.0
+    """How long a draft may take until its answer begins; then a page of ours takes its place."""
     test: tuple[str, ...] = ()
     """For an nginx that drafterd does not start: the command that tests its configuration, e.g. [nginx, -t]."""
     reload: tuple[str, ...] = ()

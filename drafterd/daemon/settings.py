@@ -164,6 +164,7 @@ def route_settings(config: Config, layout: Layout) -> RouteSettings:
         # Something before the proxy ends the https that visitors speak.
         scheme=public.scheme if public.scheme == "https" and not tls.wanted else "",
         acme=bool(tls.acme_email),
+        response_timeout=config.proxy.response_timeout,
     )
 
 

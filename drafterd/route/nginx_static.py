@@ -15,6 +15,9 @@ from drafterd.route.tls import Tls
 DRAIN = 60.0
 """Seconds that workers of an older table go on with what they have begun."""
 
+PAUSE = 600.0
+"""Seconds that an answer which is no page, and no stream either, may be silent at the least."""
+
 _UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f$\"\\]")
 
 
@@ -48,6 +51,7 @@ def drafts_configuration(
         image_prefix="".join(f"%2F{part}" for part in parts),
         image_prefix_pattern="".join(f"{re.escape(part)}{slash}" for part in parts),
         response_timeout=f"{settings.response_timeout:g}",
+        pause=f"{max(settings.response_timeout, PAUSE):g}",
         scheme=settings.scheme or "$scheme",
         certificate=_quoted(tls.certificate) if tls and tls.certificate else "",
         key=_quoted(tls.key) if tls and tls.key else "",

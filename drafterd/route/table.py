@@ -58,7 +58,8 @@ class RouteSettings:
         path_prefix: Path addresses are `<path_prefix>/<id>`; no slash at its end.
         host_suffix: Host addresses are `<label>.<host_suffix>`; lower case.
         public_host: The host of path addresses, or its number; never taken for a draft's own.
-        response_timeout: How long a draft may take until its answer begins, seconds.
+        response_timeout: How long a draft may take until its answer begins, seconds; with nginx that of a page,
+            and it must not pause for longer either.
         key: The key of `certificate` where it lies in a file of its own.
         scheme: What visitors use where something before the proxy ends their https; "": what the proxy sees.
         drafts: The folder of what is made of drafts, where the proxy can read and serves their files itself.
@@ -304,8 +305,10 @@ def _public_certificate(settings: RouteSettings) -> dict[str, Any]:
 def _shared_middlewares(settings: RouteSettings) -> dict[str, Any]:
     quoted = re.escape(settings.path_prefix)
     # Next's own header for its inner requests: from outside it walks past an application's guard.
-    # A prefix that a visitor names would be taken for ours.
-    cleaned = {"X-Middleware-Subrequest": "", "X-Forwarded-Prefix": ""}
+    # What a visitor says about itself, or about a prefix, would be taken for ours, in any spelling.
+    told = ("For", "Host", "Port", "Prefix", "Proto", "Server")
+    lies = ("X-Middleware-Subrequest", "X-Forwarded-Prefix", "Forwarded", *(f"X_Forwarded_{name}" for name in told))
+    cleaned = dict.fromkeys(lies, "")
     if settings.scheme:
         cleaned["X-Forwarded-Proto"] = settings.scheme
     # One origin for all path addresses: no draft may take its neighbours' pages or storage over.

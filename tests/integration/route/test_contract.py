@@ -189,7 +189,12 @@ async def test_what_visitors_say_about_themselves_is_dropped(world: World) -> No
         "X-Forwarded-For": "6.6.6.6",
         "X-Forwarded-Host": "bank.example",
         "X-Forwarded-Prefix": "/elsewhere",
+        "X-Forwarded-Proto": "gopher",
+        "X-Forwarded-Port": "666",
+        "X-Forwarded-Server": "evil.example",
+        "Forwarded": "for=6.6.6.6;host=bank.example;proto=gopher",
         "X-Real-Ip": "6.6.6.6",
+        **{f"X_Forwarded_{name}": "6.6.6.6" for name in ("For", "Host", "Port", "Proto", "Server", "Prefix")},
         "X-Middleware-Subrequest": "middleware:middleware:middleware:middleware:middleware",
     }
     async with serving(echoing("one")) as one, serving(echoing("two")) as two:
@@ -202,6 +207,10 @@ async def test_what_visitors_say_about_themselves_is_dropped(world: World) -> No
             assert seen["x-forwarded-proto"] == "http"
             assert "x-forwarded-prefix" not in seen
             assert "x-middleware-subrequest" not in seen
+            assert "forwarded" not in seen
+            assert seen["x-forwarded-port"] == str(world.listen.port)
+            said = " ".join(f"{name}: {value}" for name, value in seen.items())
+            assert not [lie for lie in ("x_", "6.6.6.6", "bank.example", "evil", "gopher", "else") if lie in said]
 
 
 async def test_answers_on_the_shared_origin_are_tamed(world: World) -> None:
@@ -309,12 +318,31 @@ async def test_a_server_that_hangs_gets_the_daemons_page(tmp_path: Path, kind: s
     async with opened(tmp_path, kind, response_timeout=1.0) as world, serving(handler) as server:
         await world.publish(d1=at(server))
         try:
-            async with world.ask("/api/draft/d1/slow") as response:
+            async with world.ask("/api/draft/d1/slow", headers={"Accept": "text/html,*/*"}) as response:
                 assert response.status == 503
                 asked = URL((await response.json())["path"], encoded=True)
         finally:
             hung.set()
         assert (asked.path, asked.query["status"]) == ("/_drafterd/fallback", "504")
+
+
+@pytest.mark.parametrize("kind", ["traefik", "nginx"])
+async def test_an_answer_that_pauses_is_not_cut(tmp_path: Path, kind: str) -> None:
+    """As the answer of a language model, asked for by `fetch`."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"Well, ")
+        await asyncio.sleep(2.5)  # the very thing: longer than an answer may take to begin
+        await answer.write(b"yes.")
+        return answer
+
+    async with opened(tmp_path, kind, response_timeout=1.0) as world, serving(handler) as server:
+        await world.publish(d1=at(server), d2=Target(address=server, kind=AddressKind.HOST))
+        for path, host in (("/api/draft/d1/api/chat", "localhost"), ("/api/chat", "d2.localhost")):
+            async with world.ask(path, host=host, method="POST", json={"messages": []}) as response:
+                assert await response.text() == "Well, yes."
 
 
 @pytest.mark.parametrize("kind", ["traefik", "nginx"])
