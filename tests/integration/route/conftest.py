@@ -29,7 +29,7 @@ from drafterd.route import managed, nginx_static
 from drafterd.route.file_proxy import FileProxy
 from drafterd.route.nginx import NginxProxy
 from drafterd.route.nginx_start import end_leftovers
-from drafterd.route.table import RouteSettings
+from drafterd.route.table import AUTH, RouteSettings
 from drafterd.route.tls import Tls
 from drafterd.route.traefik import TraefikProxy
 from tests.builders import eventually
@@ -175,6 +175,16 @@ class World:
         await self.proxy.publish(table)
         return table
 
+    def edit_by_hand(self, one: Address, two: Address) -> None:
+        """Lead routes from one server to another, and have the proxy read that."""
+        record, body = self.routes_file.read_text().split("\n", 1)
+        # An nginx of ours names pools, of which there is none for a server that nobody has routed.
+        edited = body.replace(f"kept-127.0.0.1-{one.port}", str(two)).replace(str(one), str(two))
+        assert edited != body
+        self.routes_file.write_text(f"{record}\n{edited}")
+        if self.kind == "nginx":
+            os.kill(int(nginx_static.pid_file(self.main).read_text()), signal.SIGHUP)
+
     def url(self, path: str) -> str:
         """By number, so that no resolver is asked; the host goes into the header."""
         return f"{'https' if self.tls else 'http'}://{self.listen}{path}"
@@ -249,11 +259,26 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         yield found
 
 
+@pytest.fixture(params=["traefik", "traefik, https", "nginx", "nginx, https"])
+async def each_world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    kind, _, https = request.param.partition(", ")
+    async with opened(tmp_path, kind, https=bool(https)) as found:
+        yield found
+
+
 @pytest.fixture
 async def traefik(tmp_path: Path) -> AsyncIterator[World]:
     async with opened(tmp_path, "traefik") as found:
         yield found
 
 
+LET_IN = {"Cookie": "drafterd_access=yes; theme=dark"}
+"""What a visitor sends whom the daemon has let in."""
+
+
 async def _edge(request: web.Request) -> web.StreamResponse:
+    """The daemon; who it is asked about may come in with the cookie, which it keeps from the draft."""
+    if request.path == AUTH:
+        let_in = request.cookies.get("drafterd_access") == "yes"
+        return web.Response(headers={"Cookie": "theme=dark"}) if let_in else web.Response(status=401, text="who?")
     return echo_answer(request, "edge", await request.read(), **{"Retry-After": "2", "Cache-Control": "no-store"})
