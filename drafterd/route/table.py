@@ -289,7 +289,7 @@ def _shared_routers(settings: RouteSettings) -> dict[str, Any]:
         "host-events": _router(f"{any_host} && PathPrefix(`/_drafterd/`)", _HOST_EVENTS),
         "host-any": _router(any_host, _HOST_ANY),
         "events": _router(f"PathRegexp(`^{quoted}/{_ID}/_drafterd/`)", _EVENTS),
-        "image": _router(image, _IMAGE, SERVICE, ("image",)),
+        "image": _router(image, _IMAGE, SERVICE, ("guard", "image")),
         "stray": _router(f"{from_draft} && !PathPrefix(`{prefix}/`)", _STRAY),
         "drafts-any": _router(f"PathPrefix(`{prefix}/`)", _DRAFTS_ANY),
         "anything": _router("PathPrefix(`/`)", _ANYTHING) | _public_certificate(settings),

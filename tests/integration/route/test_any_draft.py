@@ -35,6 +35,8 @@ TARGETS = st.builds(
     noindex=st.booleans(),
     fallback=SAID,
 )
+LARGE = st.dictionaries(IDS, TARGETS, min_size=70, max_size=90).map(table_of)
+"""So large that Traefik has its routers in layers."""
 TABLES = st.dictionaries(IDS, TARGETS, min_size=1, max_size=30).map(table_of)
 MARK = "0123abcd"
 
@@ -64,8 +66,8 @@ def test_traefik_takes_whatever_drafts_there_are(tmp_path: Path) -> None:
         proxy = opened(tmp_path, "traefik")
         world = runner.run(proxy.__aenter__())
 
-        @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(TABLES)
+        @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(TABLES | LARGE)
         def taken(table: RouteTable) -> None:
             runner.run(world.proxy.publish(table))
 

@@ -74,8 +74,10 @@ async def test_a_stripped_draft_gets_its_final_slash(world: World) -> None:
         await world.publish(d1=Target(address=one, strip="/api/draft/d1"))
         async with world.ask("/api/draft/d1?a=b") as response:
             assert (response.status, response.headers["Location"]) == (302, "/api/draft/d1/?a=b")
+            assert response.headers["X-Robots-Tag"] == "noindex"
         async with world.ask("/api/draft/d1", method="POST", data=b"x") as response:
             assert (response.status, response.headers["Location"]) == (307, "/api/draft/d1/")
+            assert response.headers["X-Robots-Tag"] == "noindex"
 
 
 async def test_a_host_leads_to_its_draft_whatever_the_path(world: World) -> None:
@@ -136,6 +138,7 @@ async def test_next_image_is_sent_to_the_prefixed_picture(world: World, asked: s
         await world.publish(d1=at(one))
         async with world.ask(f"/api/draft/d1/_next/image?{asked}") as response:
             assert (response.status, response.headers["Location"]) == (302, f"/api/draft/d1/_next/image?{location}")
+            assert response.headers["X-Robots-Tag"] == "noindex"
         assert who(await world.seen(f"/api/draft/d1/_next/image?{location}")) == "one", "no second redirect"
 
 
