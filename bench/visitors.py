@@ -2,15 +2,17 @@
 
 They speak HTTP by hand: a library would try a lost request again, and nothing would be seen. Some keep
 their connection, some open one for each request; half of what they send are POSTs, which no proxy may
-repeat. Others hold a stream of events or a web socket open and take a new one when it ends.
+repeat. Others hold a stream of events or a web socket open and take a new one when it ends; one that ends
+before its first word has failed.
 """
 
 import asyncio
 import base64
 import contextlib
+import math
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 from drafterd.domain.model import Address
@@ -51,6 +53,15 @@ server.listen(process.env.PORT, process.env.HOSTNAME);
 """A draft that says its word in every way; `WORD` stands for it, quoted."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A stream or web socket that ended: the last word that it told, and both moments (monotonic)."""
+
+    word: str
+    opened: float
+    at: float
+
+
 @dataclass
 class Seen:
     """What all visitors got.
@@ -62,7 +73,7 @@ class Seen:
         seconds: Of each answer, without the slow ones.
         words: How often each was said.
         streams: Streams and web sockets that were opened.
-        ended: When each of them ended: the word that it told, and the moment.
+        ended: Those of them that ended before their visitor left.
     """
 
     requests: int = 0
@@ -71,7 +82,26 @@ class Seen:
     seconds: list[float] = field(default_factory=list)
     words: dict[str, int] = field(default_factory=dict)
     streams: int = 0
-    ended: list[tuple[str, float]] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+
+    def cut(self, replaced: Iterable[tuple[str, float]], drain: float) -> list[Ended]:
+        """Streams whose server should have gone on: it was not replaced yet, or not for the drain.
+
+        Args:
+            replaced: Whose server was replaced by another one, by its word, and when (monotonic).
+            drain: Seconds for which it goes on after that.
+        """
+        moments = list(replaced)
+
+        def may_end(ended: Ended) -> float:
+            later = (at for word, at in moments if word == ended.word and at > ended.opened)
+            return min(later, default=math.inf) + drain
+
+        return [ended for ended in self.ended if ended.at < may_end(ended)]
+
+    def short(self, least: float) -> list[Ended]:
+        """Streams that ended within so many seconds."""
+        return [ended for ended in self.ended if ended.at - ended.opened < least]
 
 
 @contextlib.asynccontextmanager
@@ -201,7 +231,7 @@ class _Visitor:
         text = await self._connection.body(found)
         if not self._kept or found.get("connection", "").lower() == "close":
             self._drop()
-        if status != 200:
+        if status != 200 or not text:
             self._seen.failed.append(f"{self._path}: {status} {text[:_SHOWN]!r}")
             return
         self._seen.requests += 1
@@ -228,10 +258,12 @@ class _Listener:
         """Until cancelled."""
         while True:
             await self._listen()
+            await asyncio.sleep(PAUSE)
 
     async def _listen(self) -> None:
         """One of them, from its beginning to its end."""
-        word = ""
+        word, opened = "", time.monotonic()
+        why = "ended before its first word"
         try:
             async with asyncio.timeout(PATIENCE):
                 connection = await _Connection.open(self._proxy)
@@ -241,13 +273,14 @@ class _Listener:
         try:
             async for said in self._words(connection):
                 word = said
-        except (OSError, asyncio.IncompleteReadError, ValueError, _Broken) as error:
-            if not word:
-                self._seen.failed.append(f"{self._path}: {error!r}")
+        except (OSError, asyncio.IncompleteReadError, ValueError, IndexError, _Broken) as error:
+            why = repr(error)
         finally:
             connection.close()
         if word:
-            self._seen.ended.append((word, time.monotonic()))
+            self._seen.ended.append(Ended(word=word, opened=opened, at=time.monotonic()))
+        else:
+            self._seen.failed.append(f"{self._path}: {why}")
 
     async def _words(self, connection: _Connection) -> AsyncIterator[str]:
         socket = self._path.endswith("socket")

@@ -29,8 +29,8 @@ from drafterd.domain.model import Release
 from drafterd.domain.names import DraftId, ReleaseId, parse_draft_id
 from drafterd.layout import Layout
 
-KEPT = 660.0
-"""Seconds for which a file is lent: ten minutes after a switch, which may take a minute to come."""
+KEPT = 600.0
+"""Seconds after a switch for which a file is lent."""
 FILES_MAX = 5000
 BYTES_MAX = 64_000_000
 """Of all that one release is lent."""
@@ -52,10 +52,15 @@ _log = structlog.get_logger(__name__)
 
 
 class OldAssets:
-    """Lends files between the releases of a draft. Everything blocks: call it in a thread."""
+    """Lends files between the releases of a draft. Everything blocks: call it in a thread.
 
-    def __init__(self, layout: Layout, *, clock: Callable[[], float]) -> None:
+    Args:
+        start_timeout: Seconds after which a switch comes at the latest: files are lent before it.
+    """
+
+    def __init__(self, layout: Layout, *, start_timeout: float, clock: Callable[[], float]) -> None:
         self._layout = layout
+        self._kept = KEPT + start_timeout
         self._clock = clock
         self._turn = threading.Lock()
 
@@ -72,7 +77,7 @@ class OldAssets:
             before, lent = book.get(old.id, {}), dict(book.get(new.id, {}))
             own = {path for path, _ in itertools.islice(_plain_files(target), _LOOKED_AT)} - lent.keys()
             now = self._clock()
-            until = now + KEPT
+            until = now + self._kept
             found = ((path, size) for path, size in _plain_files(source) if before.get(path, until) > now)
             wanted = _bounded((path, size) for path, size in found if path not in own)
             for path in wanted:

@@ -21,11 +21,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Outfit:
-    """Lends releases the assets of those before, and knows what their servers need to be told."""
+    """Lends releases the assets of those before, and knows what their servers need to be told.
 
-    def __init__(self, layout: Layout, *, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        start_timeout: Seconds that a server has for its first answer.
+    """
+
+    def __init__(self, layout: Layout, *, start_timeout: float, clock: Callable[[], float] = time.time) -> None:
         self._layout = layout
-        self._assets = OldAssets(layout, clock=clock)
+        self._assets = OldAssets(layout, start_timeout=start_timeout, clock=clock)
 
     async def ready(self, release: Release, before: Release | None) -> Mapping[str, str]:
         """Lay what pages of `before` may still ask for into a release that does not serve yet. Repeatable.

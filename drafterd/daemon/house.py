@@ -144,7 +144,7 @@ class House:
     @cached_property
     def outfit(self) -> Outfit:
         """What releases need beside what their builds left."""
-        return Outfit(self.layout)
+        return Outfit(self.layout, start_timeout=self.config.run.start_timeout)
 
     @cached_property
     def runtime(self) -> SupervisordRuntime:

@@ -18,8 +18,6 @@ from drafterd.publishing.record import Record, owned, parse
 from drafterd.publishing.site import MARKER, Outcome, PublishFailed, Site, is_page
 
 _AT_ONCE = 8
-_DELETED_AT_ONCE = 1000
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +101,7 @@ class _Publication:
         # One after the other, or a page might be there before what it names.
         for pages in (False, True):
             self._all(self._upload, [name for name in due if is_page(name) is pages])
-        self._delete(gone)
+        self._all(self._delete, gone)
         self._keep(digests)
         return outcome
 
@@ -135,12 +133,9 @@ class _Publication:
         with os.fdopen(self._site.open(name), "rb") as file:
             self._client.upload_fileobj(file, self._place.bucket, self._key(name), ExtraArgs=told)
 
-    def _delete(self, names: list[str]) -> None:
-        for start in range(0, len(names), _DELETED_AT_ONCE):
-            keys = [{"Key": self._key(name)} for name in names[start : start + _DELETED_AT_ONCE]]
-            answer = self._client.delete_objects(Bucket=self._place.bucket, Delete={"Objects": keys, "Quiet": True})
-            if failed := answer.get("Errors"):
-                raise PublishFailed(f"{len(failed)} files could not be deleted: {failed[0].get('Code')}")
+    def _delete(self, name: str) -> None:
+        # One by one: of a list of them some servers want an MD5, which boto3 gives no more, and others know none.
+        self._client.delete_object(Bucket=self._place.bucket, Key=self._key(name))
 
     def _key(self, name: str) -> str:
         return f"{self._place.prefix}{name}"

@@ -1,41 +1,21 @@
 """`publish` on a state folder: which release, which files, and what is refused."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from drafterd.build import release as releases
 from drafterd.cli import app
-from drafterd.config import Config
-from drafterd.domain.model import Release
-from drafterd.domain.names import DraftId, release_id
-from tests.unit.publishing.sites import ONE
-
-HELLO = DraftId("hello")
+from tests.unit.publishing.sites import a_state
 
 
 @pytest.fixture
 def state(tmp_path):
-    """A state folder with its configuration; gives what makes a release in it."""
-    file = tmp_path / "drafterd.yaml"
-    file.write_text(yaml.safe_dump({"drafts": str(tmp_path / "drafts"), "state": str(tmp_path / "state")}))
-    layout = Config.load(file, environ={}).layout()
-
-    def made(number=1, files=ONE, **changes):
-        place = layout.release(HELLO, release_id(number))
-        for name, text in files.items():
-            path = place / "app" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        facts = {"id": release_id(number), "draft": HELLO, "key": "k", "path": "", **changes}
-        releases.write_manifest(place, Release(**facts))
-        releases.promote(layout, HELLO, release_id(number))
-        return file
-
-    return made
+    """Makes a release in a state folder; gives its configuration file."""
+    return partial(a_state, tmp_path)
 
 
 def call(file, *words):

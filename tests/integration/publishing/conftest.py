@@ -1,60 +1,61 @@
 """A real server that speaks like S3, in a process of its own."""
 
-import asyncio
+import json
 import os
+import subprocess
 import sys
 
-import aiohttp
 import boto3
 import pytest
 
-from tests.builders import eventually, free_port
+from tests.builders import free_port
+from tests.integration.publishing.places import REGION, Store
 
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIATESTKEY", "AWS_SECRET_ACCESS_KEY": "a-very-secret-key"}
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """One that checks signatures and digests."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("s3") / "s3.log"
+    words = [sys.executable, "-m", "tests.integration.publishing.strict_server", str(port)]
+    bare = {name: value for name, value in os.environ.items() if not _of_the_machine(name)}
+    with log.open("wb") as output, subprocess.Popen(words, stdout=subprocess.PIPE, stderr=output, env=bare) as process:
+        assert process.stdout
+        keys = process.stdout.readline()
+        assert keys, log.read_text()
+        yield Store(f"http://127.0.0.1:{port}", json.loads(keys))
+        process.kill()
+
+
+def _of_the_machine(name):
+    return name.startswith("AWS_") or name.lower().endswith("_proxy")
 
 
 @pytest.fixture
-def credentials(monkeypatch, tmp_path):
-    """Ours, and nothing of the machine's own."""
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+def credentials(monkeypatch, tmp_path, store):
+    """Those of the server's user, and nothing of the machine's own."""
+    for name in filter(_of_the_machine, list(os.environ)):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    for name, value in KEYS.items():
+    for name, value in store.keys.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
-async def endpoint(credentials, tmp_path):
+def endpoint(credentials, store):
     """Its address."""
-    port = free_port()
-    with (tmp_path / "s3.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port), stdout=log, stderr=log
-        )
-    url = f"http://127.0.0.1:{port}"
-
-    async def answers() -> bool:
-        assert process.returncode is None, (tmp_path / "s3.log").read_text()
-        try:
-            async with aiohttp.ClientSession() as http, http.get(f"{url}/moto-api/"):
-                return True
-        except aiohttp.ClientError:
-            return False
-
-    try:
-        await eventually(answers, within=30, every=0.1)
-        yield url
-    finally:
-        process.kill()
-        await process.wait()
+    return store.endpoint
 
 
 @pytest.fixture
 def service(endpoint):
-    """A client of it, with a bucket `pages`."""
-    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+    """A client of it, with an empty bucket `pages`."""
+    client = boto3.session.Session().client("s3", endpoint_url=endpoint, region_name=REGION)
     client.create_bucket(Bucket="pages")
     yield client
+    for entry in client.list_objects_v2(Bucket="pages").get("Contents", []):
+        client.delete_object(Bucket="pages", Key=entry["Key"])
+    client.delete_bucket(Bucket="pages")
     client.close()

@@ -1,16 +1,12 @@
 """Publishing into a bucket of a real server that speaks like S3."""
 
 import asyncio
-import os
 
-import aiohttp
 import pytest
-from yarl import URL
 
 from drafterd.publishing import bucket
 from drafterd.publishing.bucket import place_of
 from drafterd.publishing.site import MARKER, PublishFailed
-from tests.integration.publishing.conftest import KEYS
 from tests.unit.publishing.sites import ONE, TWO, a_site
 
 PLACE = place_of("s3://pages/shop")
@@ -49,15 +45,8 @@ async def test_the_bucket_holds_the_files_and_then_those_of_the_next_release(tmp
     assert held(service, "shop/") == TWO
     assert held(service, "shopping/") == {"own.txt": "mine"}
 
-    # As a visitor gets it.
-    page = {"Bucket": "pages", "Key": "shop/index.html"}
-    url = URL(service.generate_presigned_url("get_object", Params=page), encoded=True)
-    async with aiohttp.ClientSession() as http, http.get(url) as answer:
-        assert (answer.headers["Content-Type"], answer.headers["Cache-Control"], await answer.text()) == (
-            "text/html; charset=utf-8",
-            "no-cache",
-            TWO["index.html"],
-        )
+    page = service.get_object(Bucket="pages", Key="shop/index.html")
+    assert (page["ContentType"], page["CacheControl"]) == ("text/html; charset=utf-8", "no-cache")
     kept = service.head_object(Bucket="pages", Key="shop/_next/static/b2.js")
     assert kept["CacheControl"] == "public, max-age=31536000, immutable"
     assert kept["ContentType"] == "text/javascript; charset=utf-8"
@@ -91,11 +80,10 @@ async def test_a_cut_off_publication_is_put_right(tmp_path, endpoint, service, m
         raise PublishFailed("cut off")
 
     for name in ("_upload", "_delete"):
-        monkeypatch.setattr(bucket._Publication, name, cut)
-        with pytest.raises(PublishFailed, match="cut off"):
-            await publish(two, endpoint)
-        monkeypatch.undo()
-        os.environ.update(KEYS)
+        with monkeypatch.context() as here:
+            here.setattr(bucket._Publication, name, cut)
+            with pytest.raises(PublishFailed, match="cut off"):
+                await publish(two, endpoint)
     await publish(two, endpoint)
     assert held(service, "shop/") == TWO
 
@@ -105,7 +93,7 @@ async def test_at_the_top_of_a_bucket(tmp_path, endpoint, service):
     assert held(service) == ONE
 
 
-async def test_what_cannot_be_done_is_said_without_secrets(tmp_path, endpoint, service, monkeypatch):
+async def test_what_cannot_be_done_is_said_without_secrets(tmp_path, store, endpoint, service, monkeypatch):
     site = a_site(tmp_path / "1", ONE)
     with pytest.raises(PublishFailed, match="NoSuchBucket") as refused:
         await publish(site, endpoint, place_of("s3://nowhere/shop"))
@@ -113,9 +101,19 @@ async def test_what_cannot_be_done_is_said_without_secrets(tmp_path, endpoint, s
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(PublishFailed, match="EndpointConnectionError") as unreachable:
         await publish(site, "http://127.0.0.1:1")
-    for error in (refused, unreachable):
-        assert not any(value in f"{error.value} {error.value.hint}" for value in KEYS.values())
-    for name in KEYS:
+    with monkeypatch.context() as here:
+        here.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
+        with pytest.raises(PublishFailed, match="SignatureDoesNotMatch") as wrong:
+            await publish(site, endpoint)
+    assert wrong.value.hint == "the secret key is wrong"
+    with monkeypatch.context() as here:
+        here.setenv("AWS_ACCESS_KEY_ID", "AKIANOBODY")
+        with pytest.raises(PublishFailed, match="InvalidAccessKeyId") as unknown:
+            await publish(site, endpoint)
+    for error in (refused, unreachable, wrong, unknown):
+        secrets = (*store.keys.values(), "another-secret", "AKIANOBODY")
+        assert not any(value in f"{error.value} {error.value.hint}" for value in secrets)
+    for name in store.keys:
         monkeypatch.delenv(name)
     with pytest.raises(PublishFailed, match="NoCredentialsError"):
         await publish(site, endpoint)

@@ -53,7 +53,7 @@ def test_one_that_cannot_be_used_is_made_anew(layout, text):
 
 
 async def test_a_server_gets_the_key_that_it_was_built_with_and_no_other(layout):
-    outfit = Outfit(layout)
+    outfit = Outfit(layout, start_timeout=60.0)
     given = action_key.for_build(layout, an_order())
     with_key, without = a_release(2, environment=action_key.mark(given)), a_release(1)
     assert given[NAME] not in with_key.environment.values()

@@ -7,17 +7,21 @@ import pytest
 
 from drafterd import files
 from drafterd.build import assets, release
-from drafterd.build.assets import KEPT, OldAssets
+from drafterd.build.assets import OldAssets
 from drafterd.domain.names import release_id
 from drafterd.layout import Layout
 from tests.builders import HELLO, a_release
+
+STARTS = 90.0
+KEPT = 600.0 + STARTS
+"""Ten minutes from a switch that comes as late as it may."""
 
 
 class World:
     def __init__(self, root: Path):
         self.layout = Layout(drafts=root / "in", state=root / "state", run=root, logs=root)
         self.now = 1000.0
-        self.assets = OldAssets(self.layout, clock=lambda: self.now)
+        self.assets = OldAssets(self.layout, start_timeout=STARTS, clock=lambda: self.now)
 
     def made(self, number, *names, below=".next/static", **changes):
         """A release with these files, each with its own name in it."""
