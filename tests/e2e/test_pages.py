@@ -1,27 +1,55 @@
-"""The page of a failed draft in a browser: handed on with one click, whole without a script, at every width."""
+"""The pages in a browser: whole without a script, readable on every screen; a failure is handed on with one click."""
 
 import pytest
 
-from drafterd.domain.model import BuildStatus, Edit, Problem
-from drafterd.domain.repair import Repair
+from drafterd.domain.model import BuildStatus, Goal, Intent
 from tests.builders import a_build, a_live_view, a_record
+from tests.e2e.gallery import EDIT, PROBLEM, REPAIR, a_gallery
 from tests.integration.web.world import a_world
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
-PROBLEM = Problem(
-    code="build-failed",
-    summary="Module not found: Can't resolve '@/components/ui/button' <img src=x onerror=alert(1)>",
-    where="app/page.tsx:3:1",
-    step="build",
-    tail=("</textarea><script>document.title = 'taken over'</script>", "x" * 500),
-    proposals=("add components/ui/button.tsx",),
-    excerpt=("> 3 | import { Button } from '@/components/ui/button';" + " x" * 90,),
-)
-REPAIR = Repair(
-    code="ignore-types", step="build", summary="errors of types are ignored", reason="Type error: " + "y" * 300
-)
-EDIT = Edit(file="package.json", rule="scripts", before="", after="x", reason="a start script was added")
+READABLE = 4.5
+"""How much lighter one of text and ground must be than the other, by WCAG's AA."""
+
+# Each text with its contrast: its colour and ground as they are laid over each other, with what shines through.
+CONTRASTS = """() => {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d');
+  const parsed = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, ground) => [0, 1, 2].map((i) => top[i] * top[3] + ground[i] * (1 - top[3])).concat(1);
+  const light = (colour) => {
+    const [r, g, b] = colour.map((part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const contrast = (element) => {
+    const line = [];
+    for (let each = element; each; each = each.parentElement) line.unshift(getComputedStyle(each));
+    let ground = dark ? [0, 0, 0, 1] : [255, 255, 255, 1];
+    let opacity = 1;
+    for (const style of line) {
+      ground = over(parsed(style.backgroundColor), ground);
+      opacity *= Number(style.opacity);
+    }
+    const colour = parsed(getComputedStyle(element).color);
+    const [a, b] = [light(over([...colour.slice(0, 3), colour[3] * opacity], ground)), light(ground)];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    const text = texts.currentNode.textContent.trim();
+    if (text && element.checkVisibility()) found.push([text.slice(0, 60), contrast(element)]);
+  }
+  return found;
+}"""
 
 
 async def opened(browser, world, path="/api/draft/shop", **options):
@@ -29,6 +57,13 @@ async def opened(browser, world, path="/api/draft/shop", **options):
     page = await context.new_page()
     await page.goto(world.edge.replace("127.0.0.1", "localhost") + path, wait_until="load")
     return context, page
+
+
+async def seen(page, url):
+    """The answer, with everything on the page unfolded."""
+    answer = await page.goto(url, wait_until="load")
+    await page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    return answer
 
 
 def failed(world):
@@ -45,7 +80,7 @@ async def test_one_click_hands_it_on(tmp_path, browser):
         text = await page.evaluate("navigator.clipboard.readText()")
         for wanted in (
             "Module not found",
-            "app/page.tsx:3:1",
+            PROBLEM.where,
             "> 3 | import { Button }",
             "errors of types",
             "</textarea>",
@@ -65,9 +100,49 @@ async def test_without_a_script_it_is_whole_and_offers_no_button(tmp_path, brows
         await context.close()
 
 
-@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_is_wider_than_the_screen(tmp_path, browser, width, scheme):
+async def test_every_page_can_be_read_on_every_screen(tmp_path, browser, scheme):
+    async with a_gallery(tmp_path) as (_, pages):
+        context = await browser._chromium.new_context(color_scheme=scheme, reduced_motion="reduce")
+        page = await context.new_page()
+        for shown in pages:
+            for width in (320, 390, 1280):
+                await page.set_viewport_size({"width": width, "height": 800})
+                await seen(page, shown.url)
+                assert await page.evaluate("document.documentElement.scrollWidth") <= width, (shown.name, width)
+            texts = await page.evaluate(CONTRASTS)
+            assert len(texts) > 1, shown.name
+            assert [text for text in texts if text[1] < READABLE] == [], shown.name
+        await context.close()
+
+
+async def test_every_page_is_right_without_a_script(tmp_path, browser):
+    async with a_gallery(tmp_path) as (world, pages):
+        context = await browser._chromium.new_context(java_script_enabled=False)
+        page = await context.new_page()
+        for shown in pages:
+            answer = await page.goto(shown.url, wait_until="load")
+            told = answer.headers
+            assert (answer.status, told.get("x-draft-state", "")) == (shown.status, shown.state), shown.name
+            assert (told["cache-control"], told["x-robots-tag"]) == ("no-store", "noindex"), shown.name
+            assert await page.locator("meta[name=robots][content=noindex]").count() == 1
+            assert await page.is_visible("h1"), shown.name
+            refreshed = page.locator("meta[http-equiv=refresh]")
+            assert await refreshed.count() == shown.waits, shown.name
+            if shown.waits:
+                assert told["retry-after"] == await refreshed.get_attribute("content"), shown.name
+        # It does follow the draft, at the pace that it names.
+        starting = next(shown for shown in pages if shown.state == "starting")
+        await page.goto(starting.url, wait_until="load")
+        name = starting.url.rpartition("/")[2]
+        world.put(name, intent=Intent(goal=Goal.PAUSE))
+        await page.wait_for_selector(f"h1:text-is('{name} is paused')")
+        await context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_dashboard_is_no_wider_than_the_screen_and_can_be_read(tmp_path, browser, width, scheme):
     async with a_world(tmp_path) as world:
         failed(world)
         running = a_build(1, status=BuildStatus.RUNNING, step="build", started=1.0, repairs=(REPAIR,))
@@ -77,9 +152,9 @@ async def test_no_page_is_wider_than_the_screen(tmp_path, browser, width, scheme
         screen = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
         context, page = await opened(browser, world, **screen)
         await context.set_extra_http_headers(world.token)
-        addresses = [f"{world.edge}/api/draft/{name}".replace("127.0.0.1", "localhost") for name in ("shop", "chat")]
-        for address in (*addresses, world.api, f"{world.api}/drafts/blog", f"{world.api}/drafts/shop"):
-            await page.goto(address, wait_until="load")
-            await page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        for address in (world.api, f"{world.api}/drafts/blog", f"{world.api}/drafts/shop", f"{world.api}/drafts/chat"):
+            await seen(page, address)
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, address
+            texts = await page.evaluate(CONTRASTS)
+            assert [text for text in texts if text[1] < READABLE] == [], address
         await context.close()

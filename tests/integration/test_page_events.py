@@ -1,0 +1,49 @@
+"""The events of a waiting page as a browser hears them through each proxy: at once, one by one, at the draft's address."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from tests.integration.web.test_api import next_event
+from tests.server import Server, node_server
+
+pytestmark = pytest.mark.timeout(120)
+
+SLOW = {"build": "node -e 'setTimeout(() => {}, 2000)'", "start": "node server.js"}
+BY_PATH = ("/api/draft/later/_drafterd/events", "localhost")
+BY_HOST = ("/_drafterd/events", "hosted.localhost")
+
+
+@pytest.fixture(params=["traefik", "nginx"])
+async def server(tmp_path, request):
+    made = Server(tmp_path, drafts_config={"hosted": {"address": "host"}})
+    made.config["proxy"]["kind"] = request.param
+    async with made:
+        yield made
+
+
+@pytest.mark.parametrize(("draft", "place"), [("later", BY_PATH), ("hosted", BY_HOST)], ids=["path", "host"])
+async def test_the_page_of_nobody_turns_into_a_waiting_page_and_that_into_the_draft(server, draft, place):
+    path, host = place
+    port = server.public.rpartition(":")[2]
+    options = {"headers": {"Host": f"{host}:{port}", "Accept": "text/event-stream"}}
+    async with aiohttp.ClientSession() as http, asyncio.timeout(60):
+        async with http.get(f"{server.proxy}{path}", **options) as events:
+            assert (events.status, events.content_type) == (200, "text/event-stream")
+            assert (events.headers["X-Robots-Tag"], events.headers["Cache-Control"]) == ("noindex", "no-cache")
+            server.drop(draft, node_server("here", scripts=SLOW))
+            event = await next_event(events)
+            assert (event["event"], event["data"]) == ("reload", '"waiting"')
+        told = []
+        async with http.get(f"{server.proxy}{path}", **options) as events:
+            while (event := await next_event(events))["event"] != "reload":
+                if event["event"] == "live":
+                    told.append((event["data"], (await server.draft(draft))["state"]))
+            assert event["data"] == '"ready"'
+    # Heard while it was built, and not in one piece at the end.
+    assert any("is being built" in text and state == "building" for text, state in told)
+    visit = await server.visit(
+        "/" if host != "localhost" else f"/api/draft/{draft}/", headers={"Host": f"{host}:{port}"}
+    )
+    assert visit[:2] == (200, "here /")
