@@ -27,16 +27,16 @@ async def server(tmp_path, request):
 async def test_the_page_of_nobody_turns_into_a_waiting_page_and_that_into_the_draft(server, draft, place):
     path, host = place
     port = server.public.rpartition(":")[2]
-    options = {"headers": {"Host": f"{host}:{port}", "Accept": "text/event-stream"}}
+    url, headers = f"{server.proxy}{path}", {"Host": f"{host}:{port}", "Accept": "text/event-stream"}
     async with aiohttp.ClientSession() as http, asyncio.timeout(60):
-        async with http.get(f"{server.proxy}{path}", **options) as events:
+        async with http.get(url, headers=headers) as events:
             assert (events.status, events.content_type) == (200, "text/event-stream")
             assert (events.headers["X-Robots-Tag"], events.headers["Cache-Control"]) == ("noindex", "no-cache")
             server.drop(draft, node_server("here", scripts=SLOW))
             event = await next_event(events)
             assert (event["event"], event["data"]) == ("reload", '"waiting"')
         told = []
-        async with http.get(f"{server.proxy}{path}", **options) as events:
+        async with http.get(url, headers=headers) as events:
             while (event := await next_event(events))["event"] != "reload":
                 if event["event"] == "live":
                     told.append((event["data"], (await server.draft(draft))["state"]))
