@@ -197,6 +197,7 @@ def edge_settings(config: Config, *, token_ok: Callable[[str], bool]) -> EdgeSet
         public_origin=config.public_url,
         details=config.pages.details,
         token_ok=token_ok,
+        source=config.layout().source,
     )
 
 

@@ -3,16 +3,19 @@
 Never 200: crawlers, monitors and `fetch` would take it for the draft.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 
 from aiohttp import web
 
 from drafterd.domain.model import Problem
+from drafterd.domain.names import DraftId
 from drafterd.domain.report import DraftReport
 from drafterd.domain.state import State
 from drafterd.reconcile.control import Control
+from drafterd.web import preview
 from drafterd.web.build_shapes import ProblemShape, repair_shapes
 from drafterd.web.handover import tried
 from drafterd.web.log_view import LogView, log_view
@@ -64,15 +67,17 @@ _MANNERS: Mapping[State, _Manner] = {
     State.PAUSED: _Manner("paused.html", _UNAVAILABLE, 60),
     State.REMOVING: _Manner("unknown.html", HTTPStatus.NOT_FOUND, 30),
 }
+_PREVIEWED = frozenset({"waiting.html", "failed.html"})
 _UNKNOWN = _Manner("unknown.html", HTTPStatus.NOT_FOUND, 10)
 
 
 class Answers:
     """Makes the answers."""
 
-    def __init__(self, control: Control, *, path_prefix: str) -> None:
+    def __init__(self, control: Control, *, path_prefix: str, source: Callable[[DraftId], Path]) -> None:
         self._control = control
         self._path_prefix = path_prefix
+        self._source = source
 
     def of(self, visit: Answer) -> web.Response:
         """The truth about a draft, at its own address."""
@@ -93,9 +98,20 @@ class Answers:
             # A ready draft has no news to wait for: its page just tries again.
             events="" if visit.state == State.READY else f"{visit.place.base}{OURS}events",
             refresh=manner.retry,
+            preview=f"{visit.place.base}{PREVIEW}" if self._static_page(report) else "",
             method=visit.request.method,
         )
         return page(manner.status, text, headers)
+
+    def preview(self, visit: Answer) -> web.Response | None:
+        """The static page that the draft brings, shut in; None where none is offered."""
+        page = self._static_page(visit.report) if visit.request.method in {"GET", "HEAD"} else None
+        return web.Response(body=page, headers={**COMMON, **preview.HEADERS}) if page else None
+
+    def _static_page(self, report: DraftReport | None) -> bytes | None:
+        """Of a draft that is waited for, or that failed."""
+        offered = report is not None and _MANNERS[report.state].template in _PREVIEWED
+        return preview.page_of(self._source(report.id)) if report and offered else None
 
     def nowhere(self, request: web.Request) -> web.Response:
         """An address outside every draft."""
@@ -146,6 +162,8 @@ def wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get("Accept", "").lower()
 
 
+PREVIEW = f"{OURS}preview"
+"""Below a draft's address: its static page."""
 COMMON: Mapping[str, str] = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 """What every answer of the edge's own bears."""
 _STILL: Mapping[str, object] = {"events": "", "home": "/", "refresh": 0, "method": "GET", "state": "nowhere"}

@@ -21,7 +21,7 @@ from drafterd.reconcile.control import Control
 from drafterd.reconcile.gate import Gate
 from drafterd.web import files, places
 from drafterd.web.access import host_name, is_loopback
-from drafterd.web.answers import Answer, Answers
+from drafterd.web.answers import PREVIEW, Answer, Answers
 from drafterd.web.entrance import AUTH, Entrance
 from drafterd.web.events import Streams
 from drafterd.web.log_stream import asked_position
@@ -60,7 +60,7 @@ class _Edge:
         self._settings = settings
         self._streams = streams
         self._public_host = host_name(urlsplit(settings.public_origin).netloc)
-        self._answers = Answers(control, path_prefix=settings.path_prefix)
+        self._answers = Answers(control, path_prefix=settings.path_prefix, source=settings.source)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Whatever address it is."""
@@ -80,6 +80,8 @@ class _Edge:
         """At the draft's own address, for who may come in."""
         if place.rest == f"{OURS}events" and request.method == "GET":
             return await self._events(request, place)
+        if place.rest == PREVIEW and (shown := self._answers.preview(self._visit(request, place, report))):
+            return shown
         if report is not None and report.state is State.READY and report.static_root is not None:
             return await self._static(request, place, report, report.static_root)
         return self._answers.of(self._visit(request, place, report))

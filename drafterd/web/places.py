@@ -6,6 +6,7 @@ taken leaves this module as a draft.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +29,7 @@ class EdgeSettings:
         public_origin: Scheme, host and port that people type.
         details: Who sees lines of logs: visitors from this machine, everyone, nobody.
         token_ok: Whether a bearer token is the API's.
+        source: A draft's folder.
     """
 
     path_prefix: str
@@ -35,6 +37,7 @@ class EdgeSettings:
     public_origin: str
     details: Literal["local", "all", "off"]
     token_ok: Callable[[str], bool]
+    source: Callable[[DraftId], Path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

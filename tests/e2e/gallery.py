@@ -46,6 +46,11 @@ LOG = "".join(
     )
 )
 
+PREVIEW = (
+    "<style>h1 { color: rgb(0, 0, 255); }</style><h1>As it was drawn</h1><p>" + "wide " * 200 + "</p>"
+    "<script>document.querySelector('h1').textContent = 'scripted'; top.document.title = 'taken over'</script>"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
@@ -121,6 +126,10 @@ def _drafts(world: World) -> list[tuple[str, str, int]]:
         name = _long(state)
         for number in (1, 2):
             world.doors.log_path(DraftId(name), number).write_text(LOG)
+        folder = world.state / "drafts-in" / name
+        folder.mkdir(parents=True)
+        (folder / "package.json").touch()
+        (folder / "fallback.html").write_text(PREVIEW)
         world.put(name, **changes)
         found.append((state, name, 404 if state == "removing" else 503))
     return found

@@ -140,6 +140,32 @@ async def test_every_page_is_right_without_a_script(tmp_path, browser):
         await context.close()
 
 
+async def test_a_static_page_is_shown_shut_in(tmp_path, browser):
+    async with a_gallery(tmp_path) as (_, pages):
+        context = await browser._chromium.new_context()
+        page = await context.new_page()
+        for shown in pages:
+            await page.goto(shown.url, wait_until="load")
+            offered = shown.state in ("settling", "queued", "building", "starting", "failed")
+            assert await page.locator("iframe").count() == offered, shown.name
+            if not offered:
+                continue
+            title = await page.title()
+            await page.click(".preview > summary")
+            frame = page.frame_locator("iframe")
+            heading = frame.locator("h1:text-is('As it was drawn')")
+            await heading.wait_for()
+            assert await heading.evaluate("(found) => getComputedStyle(found).color") == "rgb(0, 0, 255)"
+            assert await heading.evaluate("() => self.origin") == "null"
+            assert await page.title() == title
+        # Alone it is shut in as well.
+        address = next(shown for shown in pages if shown.state == "failed").url + "/_drafterd/preview"
+        await page.goto(address, wait_until="load")
+        assert await page.locator("h1:text-is('As it was drawn')").count() == 1
+        assert await page.evaluate("self.origin") == "null"
+        await context.close()
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_dashboard_is_no_wider_than_the_screen_and_can_be_read(tmp_path, browser, width, scheme):

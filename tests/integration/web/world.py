@@ -190,6 +190,7 @@ async def a_world(
         public_origin=origin,
         details=details,
         token_ok=access.accepts,
+        source=lambda draft: state / "drafts-in" / draft,
     )
     socket = state / "d.sock"
     api = Listener(
