@@ -261,3 +261,54 @@ async def test_where_nginx_may_not_read_the_daemon_serves_the_files(tmp_path: Pa
     async with opened(tmp_path, "nginx") as world:
         await publish(world)
         assert (await world.seen(f"{BASE}/style.css"))["by"] == "edge"
+
+
+def matches(headers: dict[str, str], own: dict[str, Any]) -> dict[str, str]:
+    """The headers with what a server itself said of the file in them: their words for a version differ."""
+    return {name: own.get(value, value) for name, value in headers.items()}
+
+
+PIECE = "bytes=1-2"
+IN_PIECES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("GET", "/app.js", {"Range": "bytes=5-"}),
+    ("GET", "/zero.txt", {"Range": "bytes=0-"}),
+    ("GET", "/style.css", {"Range": "bytes=-99"}),
+    ("GET", "/style.css", {"Range": "bytes=2-1"}),
+    ("GET", "/style.css", {"Range": "bytes=x-y"}),
+    ("GET", "/style.css", {"Range": "lines=1-2"}),
+    ("GET", "/style.css", {"Range": "Bytes=1-2"}),
+    ("GET", "/style.css", {"Range": PIECE}),
+    ("HEAD", "/style.css", {"Range": PIECE}),
+    ("GET", "/style.css", {"Range": PIECE, "If-Range": "ETag"}),
+    ("GET", "/style.css", {"Range": PIECE, "If-Range": "Last-Modified"}),
+    ("GET", "/style.css", {"Range": PIECE, "If-Range": '"another"'}),
+    ("GET", "/style.css", {"Range": PIECE, "If-Range": "Mon, 01 Jan 2001 00:00:00 GMT"}),
+    ("GET", "/style.css", {"If-None-Match": "ETag"}),
+    ("GET", "/style.css", {"If-Modified-Since": "Last-Modified"}),
+    ("GET", "/style.css", {"If-None-Match": '"another"', "If-Modified-Since": "Last-Modified"}),
+    ("HEAD", "/nothing", {}),
+    ("HEAD", "/nothing", {"Accept": "text/html"}),
+    ("HEAD", "/nothing.png", {}),
+    ("HEAD", "/style.css", {}),
+)
+
+
+async def test_pieces_and_versions_of_a_file_are_the_same_by_both(world: World) -> None:
+    await publish(world)
+    differ = []
+    for at in (world.listen, world.settings.edge):
+        answers = []
+        for method, path, headers in IN_PIECES:
+            async with world.visitor.get(f"http://{at}{BASE}{path}", headers={"Host": "localhost"}) as response:
+                own = {name: response.headers.get(name, "") for name in ("ETag", "Last-Modified")}
+            answer, _ = await told(world, at, f"{BASE}{path}", method=method, headers=matches(headers, own))
+            if answer["status"] in (304, 416):  # nothing of the file, in words of their own
+                answer |= dict.fromkeys(("body", *WORDED))
+            answers.append(answer)
+        differ.append(answers)
+    found = [
+        (*asked, by_nginx, by_daemon)
+        for asked, by_nginx, by_daemon in zip(IN_PIECES, *differ, strict=True)
+        if by_nginx != by_daemon
+    ]
+    assert not found, "\n".join(map(str, found))

@@ -455,6 +455,9 @@ async def test_ranges_tags_and_caching(world, site):
     tag = response.headers["ETag"]
     response, text = await get(world, "/api/draft/hello/", If_None_Match=tag)
     assert (response.status, text) == (304, "")
+    for asked in ({"If_Range": '"another version"', "Range": "bytes=0-3"}, {"Range": "bytes=0-0,2-2"}):
+        response, text = await get(world, "/api/draft/hello/", **asked)
+        assert (response.status, text) == (200, "<h1>home</h1>"), "no piece of another version, nor of several"
     response, _ = await get(world, "/api/draft/hello/_next/static/x.js")
     assert "immutable" in response.headers["Cache-Control"]
     response, text = await get(world, "/api/draft/hello/", method="HEAD")
