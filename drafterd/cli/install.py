@@ -87,7 +87,7 @@ def install(
     ground = Ground(root.absolute())
     writing = not (dry_run or diff)
     _refuse(machine.ready(ground, writing=writing))
-    last = ground.facts()
+    last = ground.record().facts
     chosen = places.Choices(
         programs=_programs(),
         proxy=_one_of(places.Proxy, proxy or last.get("proxy", "traefik"), "--proxy"),
@@ -164,8 +164,7 @@ def _tell(decided: "Installation") -> None:
 
     for change in decided.changes:
         output.write(f"{change.verdict:<10} {change.path}")
-    commands = [*perform.preparing(decided), *(perform.starting(decided) if decided.ground.live else ())]
-    for argv in commands:
+    for argv in perform.commands(decided):
         output.write(f"run        {' '.join(argv)}")
 
 

@@ -4,24 +4,23 @@ Reads, writes and runs; decides nothing.
 """
 
 import contextlib
-import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from drafterd import files
 from drafterd.domain.errors import ConfigError, MachineFailed
 from drafterd.install.choices import RECORD
-from drafterd.install.plan import Change, Digests, Verdict, digest
+from drafterd.install.plan import Change, Verdict
+from drafterd.install.record import Record
 
 _LIMIT = 4_000_000
 _TIMEOUT = 120.0
 _FOLDER = 0o755
-_RECORD_VERSION = 1
 _SAID_MAX = 8
+_AT_REST = ("inactive", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +55,22 @@ class Ground:
             reason = error.strerror or str(error)
             raise MachineFailed(f"{path} cannot be read: {reason}", hint="look at what lies there") from error
 
-    def known(self) -> Digests:
+    def record(self) -> Record:
         """What was laid down before. Raises `ConfigError` where the record cannot be understood."""
         data = self._read(RECORD)
         if data is None:
-            return {}
+            return Record()
         try:
-            return _understood(json.loads(data))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            return Record.decode(data)
+        except ValueError as error:
             raise ConfigError(
                 f"{RECORD} cannot be understood: {error}",
                 hint="remove it: every file that differs from what would be laid down counts as yours then",
             ) from error
 
-    def facts(self) -> Mapping[str, str]:
-        """What was chosen last time; nothing where that is not known."""
-        try:
-            content = json.loads(self._read(RECORD) or b"{}")
-        except ValueError:
-            return {}
-        return {name: str(word) for name, word in content.items()} if isinstance(content, dict) else {}
-
-    def record(self, digests: Digests, facts: Mapping[str, str]) -> None:
-        """Remember what is laid down; `facts` are for people."""
-        content = {
-            "version": _RECORD_VERSION,
-            **facts,
-            "files": {str(path): sorted(kept) for path, kept in sorted(digests.items())},
-        }
-        self.write(RECORD, json.dumps(content, indent=1).encode() + b"\n", 0o644)
+    def remember(self, record: Record) -> None:
+        """Keep for the next time what is laid down."""
+        self.write(RECORD, record.encode(), 0o644)
 
     def write(self, path: Path, data: bytes, mode: int) -> None:
         """Replace a file in one step; its folders are made."""
@@ -131,11 +117,18 @@ class Ground:
             return False
         return True
 
+    def running(self, units: Iterable[str]) -> set[str]:
+        """Those of the units that run, come or go, as systemd sees it: none in a folder. Raises `MachineFailed`."""
+        return {unit for unit, state in self.states(units).items() if state["ActiveState"] not in _AT_REST}
 
-def _understood(content: Any) -> Digests:
-    if content["version"] != _RECORD_VERSION:
-        raise ValueError(f"version {content['version']!a} is not known")
-    return {Path(path): frozenset(map(str, kept)) for path, kept in content["files"].items()}
+    def states(self, units: Iterable[str]) -> dict[str, dict[str, str]]:
+        """By unit: its `LoadState` and `ActiveState`; none in a folder. Raises `MachineFailed`."""
+        asked = sorted(units)
+        if not asked or not self.live:
+            return {}
+        said = self.run(("systemctl", "show", "--property=Id,LoadState,ActiveState", *asked))
+        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in said.strip().split("\n\n")]
+        return {block["Id"]: block for block in blocks}
 
 
 def _missing(folder: Path) -> Iterator[Path]:
@@ -143,17 +136,3 @@ def _missing(folder: Path) -> Iterator[Path]:
     while not os.path.lexists(folder):
         yield folder
         folder = folder.parent
-
-
-def digests_of(decided: Iterable[Change], known: Digests, *, under_way: bool) -> dict[Path, frozenset[str]]:
-    """What the record says: `under_way`, a kill may leave what lay there before as well as what is written."""
-    made: dict[Path, frozenset[str]] = {}
-    for change in decided:
-        before = known.get(change.path, frozenset())
-        if change.verdict is Verdict.GONE:
-            if under_way:
-                made[change.path] = before
-        elif change.verdict is not Verdict.LEFT:
-            new = frozenset({digest(change.data)})
-            made[change.path] = before | new if under_way else new
-    return made

@@ -3,7 +3,7 @@
 import functools
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,21 @@ from drafterd.config import Config
 from drafterd.domain.errors import DrafterdError, MachineFailed
 from drafterd.install import choices as places
 from drafterd.install.choices import Choices, Proxy, Supervisor
-from drafterd.install.ground import Ground, digests_of
+from drafterd.install.ground import Ground
 from drafterd.install.laid import files_of, first_settings
 from drafterd.install.plan import Change, Digests, Verdict, changes
+from drafterd.install.record import Record, digests_of
 
 _ACTIVE_WITHIN = 90.0
 _PAUSE = 0.2
+_READ_AT_START = {
+    places.UNITS / places.SOCKET: places.SOCKET,
+    places.UNITS / places.TRAEFIK: places.TRAEFIK,
+    places.CONFIG / "traefik.yml": places.TRAEFIK,
+    places.UNITS / places.SUPERVISOR: places.SUPERVISOR,
+    places.CONFIG / "supervisord.conf": places.SUPERVISOR,
+}
+"""By file: the unit that goes on as before until it is started anew. The daemon always is."""
 
 Say = Callable[[str], None]
 
@@ -28,6 +37,7 @@ class Installation:
 
     Attributes:
         known: What was laid down before; empty: nothing was.
+        late: Units that run with what lay there before, or do after this; those of a run that was cut short too.
     """
 
     ground: Ground
@@ -35,10 +45,7 @@ class Installation:
     config: Config
     changes: tuple[Change, ...]
     known: Digests
-
-    def changed(self, *paths: Path) -> bool:
-        """Whether one of these files is written."""
-        return any(change.writes and change.target in paths for change in self.changes)
+    late: frozenset[str]
 
 
 def configuration(ground: Ground, choices: Choices) -> Config:
@@ -54,10 +61,19 @@ def configuration(ground: Ground, choices: Choices) -> Config:
 
 def decide(ground: Ground, choices: Choices, config: Config) -> Installation:
     """Compare what is wanted with what is there. Raises `DrafterdError` where that cannot be done."""
-    known = ground.known()
+    record = ground.record()
     laid = files_of(choices, config)
-    found = ground.found({*(one.path for one in laid), *known})
-    return Installation(ground=ground, choices=choices, config=config, changes=changes(laid, found, known), known=known)
+    found = ground.found({*(one.path for one in laid), *record.files})
+    decided = changes(laid, found, record.files)
+    written = {_READ_AT_START[change.target] for change in decided if change.writes and change.target in _READ_AT_START}
+    return Installation(
+        ground=ground,
+        choices=choices,
+        config=config,
+        changes=decided,
+        known=record.files,
+        late=record.late.union(ground.running(written)),
+    )
 
 
 def check_units(installation: Installation) -> None:
@@ -91,26 +107,17 @@ def perform(installation: Installation, say: Say) -> None:
 
 def _steps(installation: Installation) -> Iterator[tuple[str, Callable[[], object]]]:
     ground, decided = installation.ground, installation.changes
-    facts = _facts(installation.choices)
-    yield (
-        f"remember what is laid down ({places.RECORD})",
-        lambda: ground.record(digests_of(decided, installation.known, under_way=True), facts),
-    )
+    yield f"remember what is laid down ({places.RECORD})", lambda: ground.remember(_record(installation, done=False))
     if ground.live:
         for unit in sorted(change.path.name for change in decided if _is_gone(change)):
             yield f"run systemctl stop {unit}", functools.partial(ground.run, ("systemctl", "stop", unit))
     for change in decided:
         if change.writes or change.verdict is Verdict.GONE:
             yield f"{change.verdict} {change.target}", functools.partial(ground.apply, change)
-    for argv in preparing(installation):
+    for argv in commands(installation):
         yield f"run {' '.join(argv)}", functools.partial(ground.run, argv)
-    yield (
-        "remember that it is complete",
-        lambda: ground.record(digests_of(decided, installation.known, under_way=False), facts),
-    )
+    yield "remember that it is complete", lambda: ground.remember(_record(installation, done=True))
     if ground.live:
-        for argv in starting(installation):
-            yield f"run {' '.join(argv)}", functools.partial(ground.run, argv)
         yield "wait until everything runs and is well", functools.partial(_wait, installation)
 
 
@@ -119,8 +126,21 @@ def _is_gone(change: Change) -> bool:
     return change.verdict is Verdict.GONE and change.path.parent == places.UNITS
 
 
-def _facts(choices: Choices) -> Mapping[str, str]:
-    return {"drafterd": __version__, "proxy": choices.proxy, "supervisor": choices.supervisor}
+def _record(installation: Installation, *, done: bool) -> Record:
+    """What to remember, before the first change (a kill may come at any time) and after the last."""
+    choices = installation.choices
+    return Record(
+        files=digests_of(installation.changes, installation.known, under_way=not done),
+        facts={"drafterd": __version__, "proxy": choices.proxy, "supervisor": choices.supervisor},
+        late=frozenset() if done else installation.late,
+    )
+
+
+def commands(installation: Installation) -> Iterator[tuple[str, ...]]:
+    """All that is run once the files lie there, in this order."""
+    yield from preparing(installation)
+    if installation.ground.live:
+        yield from starting(installation)
 
 
 def preparing(installation: Installation) -> Iterator[tuple[str, ...]]:
@@ -138,28 +158,23 @@ def preparing(installation: Installation) -> Iterator[tuple[str, ...]]:
 
 def starting(installation: Installation) -> Iterator[tuple[str, ...]]:
     """What brings it to life, or an older version of it up to date: drafts that run go on."""
-    ground, choices = installation.ground, installation.choices
-    unit = places.UNITS
+    choices, late = installation.choices, installation.late
     if choices.proxy is Proxy.SYSTEM_NGINX:
         yield ("nginx", "-t", "-q")
         yield ("systemctl", "reload-or-restart", "nginx.service")
-    if not ground.says_yes(["systemctl", "is-active", "--quiet", places.DAEMON]):
-        yield ("systemctl", "start", places.TARGET, *choices.services)
-        return
-    if installation.changed(unit / places.SOCKET):
+    if places.SOCKET in late:
         yield ("systemctl", "stop", places.DAEMON, places.SOCKET)
-    static = places.CONFIG / "traefik.yml"
-    if choices.proxy is Proxy.TRAEFIK and installation.changed(unit / places.TRAEFIK, static):
+    if choices.proxy is Proxy.TRAEFIK and places.TRAEFIK in late:
         yield ("systemctl", "restart", places.TRAEFIK)
-    yield ("systemctl", "start", places.TARGET, *choices.services)
+    yield ("systemctl", "start", *(unit for unit in choices.services if unit != places.DAEMON))
     yield ("systemctl", "restart", places.DAEMON)
+    yield ("systemctl", "start", places.TARGET)
 
 
 def waits_for_restart(installation: Installation) -> bool:
     """Whether supervisord's part of the change takes effect only when all drafts are restarted."""
-    mine = (places.UNITS / places.SUPERVISOR, places.CONFIG / "supervisord.conf")
     managed = installation.choices.supervisor is Supervisor.MANAGED
-    return managed and bool(installation.known) and installation.changed(*mine)
+    return managed and places.SUPERVISOR in installation.late
 
 
 def _wait(installation: Installation) -> None:

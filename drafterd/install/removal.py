@@ -36,7 +36,7 @@ class Removal:
 
 def decide(ground: Ground, *, purge: bool) -> Removal:
     """Look what of it lies there still. Raises `DrafterdError` where the record cannot be understood."""
-    known = ground.known()
+    known = ground.record().files
     found = ground.found(known)
     decided = []
     for path, data in sorted(found.items()):

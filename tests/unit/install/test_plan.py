@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from drafterd.install.ground import digests_of
 from drafterd.install.laid import Laid
 from drafterd.install.plan import Change, Verdict, changes, digest
+from drafterd.install.record import digests_of
 
 FILE = Path("/etc/drafterd/x")
 
