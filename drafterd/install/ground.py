@@ -122,11 +122,15 @@ class Ground:
         return {unit for unit, state in self.states(units).items() if state["ActiveState"] not in _AT_REST}
 
     def states(self, units: Iterable[str]) -> dict[str, dict[str, str]]:
-        """By unit: its `LoadState` and `ActiveState`; none in a folder. Raises `MachineFailed`."""
+        """By unit: its `LoadState`, `ActiveState` and, of a service, `MainPID`; none in a folder.
+
+        Raises:
+            MachineFailed: systemd does not say.
+        """
         asked = sorted(units)
         if not asked or not self.live:
             return {}
-        said = self.run(("systemctl", "show", "--property=Id,LoadState,ActiveState", *asked))
+        said = self.run(("systemctl", "show", "--property=Id,LoadState,ActiveState,MainPID", *asked))
         blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in said.strip().split("\n\n")]
         return {block["Id"]: block for block in blocks}
 
