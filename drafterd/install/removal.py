@@ -1,6 +1,7 @@
 """Takes an installation away: what was laid down and is as it was; data only where that is asked for."""
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ _OURS = (places.SETTINGS, places.CREDENTIALS)
 """Written once: the administrator's, and data."""
 _FOLDERS = (places.STATE, places.LOGS, Path("/var/lib/drafterd-traefik"), Path("/var/log/drafterd-traefik"))
 _VANISHING = (places.RUN, places.SUPERVISOR_SOCKET.parent)
+_ENABLED = places.UNITS / "multi-user.target.wants" / places.TARGET
+_STOPPABLE = ("loaded", "masked")
 _USERS = ("drafterd", "drafterd-run", "drafterd-traefik")
 
 Say = Callable[[str], None]
@@ -64,14 +67,16 @@ def steps(removal: Removal) -> Iterator[tuple[str, Callable[[], object]]]:
     """What is done, in this order; the record goes last, so that a removal that was cut short can be taken up."""
     ground = removal.ground
     root = () if ground.live else (f"--root={ground.root}",)
-    units = [path.name for path in removal.known if path.parent == places.UNITS and path.suffix != ".slice"]
-    if places.TARGET in units:
-        if ground.live:
-            stop = ["systemctl", "stop", *sorted(units)]
-            yield f"run {' '.join(stop)}", functools.partial(ground.run, stop)
-        if any(change.path.name == places.TARGET for change in removal.changes):
-            disable = ["systemctl", *root, "--quiet", "disable", places.TARGET]
-            yield f"run {' '.join(disable)}", functools.partial(ground.run, disable)
+    if stopped := _to_stop(removal):
+        stop = ("systemctl", "stop", *stopped)
+        yield f"run {' '.join(stop)}", functools.partial(ground.run, stop)
+    if any(change.path == places.UNITS / places.TARGET for change in removal.changes):
+        disable = ("systemctl", *root, "--quiet", "disable", places.TARGET)
+        yield f"run {' '.join(disable)}", functools.partial(ground.run, disable)
+    elif os.path.lexists(ground.at(_ENABLED)):  # systemctl has no word for a unit that is gone
+        yield f"remove {_ENABLED}", functools.partial(ground.remove, _ENABLED)
+    if any(change.path == places.APPARMOR and change.verdict is Verdict.GONE for change in removal.changes):
+        yield from _unloaded(ground)
     for change in removal.changes:
         if change.verdict is Verdict.GONE:
             yield f"{change.verdict} {change.path}", functools.partial(ground.apply, change)
@@ -83,6 +88,20 @@ def steps(removal: Removal) -> Iterator[tuple[str, Callable[[], object]]]:
     yield f"remove {places.RECORD}", functools.partial(ground.remove, places.RECORD)
     if removal.purge:
         yield f"remove {places.CONFIG}", functools.partial(remove_tree, ground.at(places.CONFIG))
+
+
+def _to_stop(removal: Removal) -> list[str]:
+    """The units that systemd has still: those whose files are gone it may have forgotten, and then fails to stop."""
+    known = {path.name for path in removal.known if path.parent == places.UNITS and path.suffix != ".slice"}
+    states = removal.ground.states(known).items()
+    return [unit for unit, is_ in states if is_["ActiveState"] != "inactive" or is_["LoadState"] in _STOPPABLE]
+
+
+def _unloaded(ground: Ground) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The profile, which the kernel would keep until the next boot."""
+    if ground.live:
+        unload = ("apparmor_parser", "--remove", str(places.APPARMOR))
+        yield f"run {' '.join(unload)}", functools.partial(ground.says_yes, unload)  # it may be unloaded already
 
 
 def _told(removal: Removal) -> Iterator[tuple[str, Callable[[], object]]]:

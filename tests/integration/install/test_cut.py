@@ -1,4 +1,4 @@
-"""An installation that is killed between any two steps, and run again: it ends as one that nothing happened to."""
+"""Killed between any two steps and run again, an installation or a removal ends as one that nothing happened to."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from drafterd.domain.errors import MachineFailed
 from drafterd.install import choices as places
-from drafterd.install import perform
+from drafterd.install import perform, removal
 from drafterd.install.choices import Choices
 from drafterd.install.ground import Ground
 from drafterd.install.perform import Installation
@@ -55,8 +56,7 @@ class Server(Ground):
     def run(self, argv: Sequence[str]) -> str:
         match argv:
             case ("systemctl", "show", _, *units):
-                states = {unit: "active" if unit in self.started else "inactive" for unit in units}
-                return "\n".join(f"Id={unit}\nActiveState={state}\n" for unit, state in states.items())
+                return "\n".join(map(self._shown, units))
             case ("systemctl", "is-active", "--quiet", unit):
                 assert unit in self.started
                 return ""
@@ -66,6 +66,7 @@ class Server(Ground):
         self.ran.append(" ".join(argv))
         match argv:
             case ("systemctl", "daemon-reload"):
+                self.loaded.clear()
                 self.loaded.update({path.name: path.read_bytes() for path in self.at(places.UNITS).glob("drafterd*")})
             case ("systemctl", "start", *units):
                 self._start(unit for unit in units if unit not in self.started)
@@ -73,8 +74,13 @@ class Server(Ground):
                 self._start(units)
             case ("systemctl", "stop", *units):
                 for unit in units:
-                    self.started.pop(unit, None)
+                    if self.started.pop(unit, None) is None and unit not in self.loaded:
+                        raise MachineFailed(f"Failed to stop {unit}: Unit {unit} not loaded.")
         return ""
+
+    def _shown(self, unit: str) -> str:
+        load = "loaded" if unit in self.loaded else "not-found"
+        return f"Id={unit}\nLoadState={load}\nActiveState={'active' if unit in self.started else 'inactive'}\n"
 
     def _start(self, units) -> None:
         for unit in units:
@@ -177,3 +183,39 @@ def test_that_supervisord_waits_for_a_restart_is_said_after_a_cut_too(tmp_path):
     assert perform.waits_for_restart(decided(server))
     assert install(server)
     assert not perform.waits_for_restart(decided(server))
+
+
+def uninstall(server: Server, *, lives: int = 1000) -> bool:
+    """Whether it came to its end."""
+    for _, step in removal.steps(removal.decide(server, purge=False)):
+        if not lives:
+            return False
+        lives -= 1
+        step()
+    return True
+
+
+def test_a_removal_that_was_cut_anywhere_is_taken_up(tmp_path):
+    for lives in count():
+        server = new(tmp_path / f"cut-{lives}", installed)
+        if uninstall(server, lives=lives):
+            break
+        server.run(("systemctl", "daemon-reload"))
+        assert uninstall(server)
+        assert server.started == {}
+        assert server.files().keys() == {"etc/drafterd/drafterd.yaml", "etc/drafterd/credentials/credentials.env"}
+    assert lives > len(SERVICES)
+
+
+@pytest.mark.parametrize("unit", [*SERVICES, places.TARGET])
+def test_a_unit_that_somebody_deleted_stops_no_removal(tmp_path, unit):
+    server = new(tmp_path / "server", installed)
+    enabled = server.at(places.UNITS) / "multi-user.target.wants" / places.TARGET
+    enabled.parent.mkdir()
+    enabled.symlink_to(places.UNITS / places.TARGET)
+    (server.at(places.UNITS) / unit).unlink()
+    server.started.pop(unit, None)
+    server.run(("systemctl", "daemon-reload"))
+    assert uninstall(server)
+    assert not any("stop" in words and unit in words for words in server.ran)
+    assert enabled.is_symlink() is (unit != places.TARGET)  # else `systemctl disable` takes it
