@@ -92,8 +92,8 @@ class Ground:
         elif change.verdict is Verdict.GONE:
             self.remove(change.path)
 
-    def run(self, argv: Sequence[str]) -> str:
-        """Run a program of the system to its end; what it printed.
+    def run(self, argv: Sequence[str], *, aside: bool = False) -> str:
+        """Run a program of the system to its end; what it printed, with `aside` what it said aside too.
 
         Raises:
             MachineFailed: It is not there, takes too long, or says that it failed.
@@ -107,7 +107,7 @@ class Ground:
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
             raise MachineFailed(f"`{' '.join(argv)}` failed: {' / '.join(said[-_SAID_MAX:])}")
-        return done.stdout
+        return done.stdout + (done.stderr if aside else "")
 
     def says_yes(self, argv: Sequence[str]) -> bool:
         """Whether a program ends with 0."""

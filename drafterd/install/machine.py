@@ -11,8 +11,8 @@ from pathlib import Path
 
 from drafterd.config import Config, operator_values
 from drafterd.domain.errors import DrafterdError
+from drafterd.install import certificate, paths, taken
 from drafterd.install import choices as places
-from drafterd.install import taken
 from drafterd.install.choices import Choices, Proxy, Supervisor
 from drafterd.install.finding import Finding, Findings
 from drafterd.install.ground import Ground
@@ -20,7 +20,6 @@ from drafterd.toolchain import Toolchain
 
 SYSTEMD_MIN = 252
 SYSTEMS = {"debian": 12.0, "ubuntu": 24.04}
-_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - where no unit looks
 _NGINX = "nginx.service"
 _SHUTDOWN = re.compile(r"^\s*worker_shutdown_timeout\b", re.MULTILINE)
 _LOCKED_NAMESPACES = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -50,8 +49,10 @@ def examine(ground: Ground, choices: Choices, config: Config) -> tuple[Finding, 
     """All that is wrong with machine, environment, configuration and ports."""
     looks: list[Callable[[], Findings]] = [
         lambda: _system(ground),
-        lambda: _environment(choices),
-        lambda: _places(config),
+        lambda: _environment(ground, choices),
+        lambda: paths.examine(ground, choices, config),
+        lambda: certificate.examine(ground, choices, config),
+        lambda: _places(choices, config),
         lambda: _parts(ground, choices, config),
         lambda: _secrets(ground, config),
     ]
@@ -89,7 +90,7 @@ def _system(ground: Ground) -> Findings:
         yield Finding(f"systemd {said[1] if said else '?'} is too old", f"{SYSTEMD_MIN} or newer is needed")
 
 
-def _environment(choices: Choices) -> Findings:
+def _environment(ground: Ground, choices: Choices) -> Findings:
     programs = choices.programs
     if sys.prefix == sys.base_prefix:
         yield Finding(
@@ -97,11 +98,9 @@ def _environment(choices: Choices) -> Findings:
             "python3 -m venv /opt/drafterd && /opt/drafterd/bin/pip install 'drafterd[all]'",
         )
         return
-    real = programs.resolve()
-    for folder in _HIDDEN:
-        if any(Path(folder) in (path, *path.parents) for path in (programs, real)):
-            yield Finding(f"the environment {programs.parent} lies below {folder}", "units see nothing there: use /opt")
-            return
+    if why := paths.unfit(ground, programs):
+        yield Finding(f"the environment {str(programs.parent)!a} {why}", "make it at another place: use /opt")
+        return
     for place in (programs, *programs.parents):
         status = place.stat()
         if not status.st_mode & stat.S_IXOTH:
@@ -114,13 +113,15 @@ def _environment(choices: Choices) -> Findings:
             yield Finding(f"{programs / name} is missing", f"{programs}/pip install 'drafterd[all]'")
 
 
-def _places(config: Config) -> Findings:
+def _places(choices: Choices, config: Config) -> Findings:
     layout = config.layout()
+    supervisor = config.supervisor_socket if choices.supervisor is Supervisor.MANAGED else places.SUPERVISOR_SOCKET
     for key, is_, must in (
         ("state", layout.state, places.STATE),
         ("sockets", layout.run, places.RUN),
         ("logs", layout.logs, places.LOGS),
         ("api.socket", config.api_socket, places.RUN / "drafterd.sock"),
+        ("runtime.socket", supervisor, places.SUPERVISOR_SOCKET),
     ):
         if is_ != must:
             yield Finding(f"{places.SETTINGS}: {key} is {is_}", f"the units know {must} only: set it to that")

@@ -53,7 +53,7 @@ class Server(Ground):
         self._live_on()
         super().remove(path)
 
-    def run(self, argv: Sequence[str]) -> str:
+    def run(self, argv: Sequence[str], *, aside: bool = False) -> str:
         match argv:
             case ("systemctl", "show", _, *units):
                 return "\n".join(map(self._shown, units))

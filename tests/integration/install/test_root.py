@@ -13,11 +13,12 @@ from drafterd.domain.errors import MachineFailed
 from drafterd.install import machine, perform, removal
 from drafterd.install.choices import Choices
 from drafterd.install.ground import Ground
+from drafterd.install.laid import first_settings
 from drafterd.install.plan import Verdict, digest
 
 ANYWHERE = """
 from drafterd.install import machine
-machine._environment = lambda choices: iter(())
+machine._environment = lambda ground, choices: iter(())
 from drafterd.cli import main
 main()
 """
@@ -165,6 +166,13 @@ def broken(root: Path, what: str) -> tuple[str, ...]:
             return ("--proxy", "system-nginx")
         case "no nginx":
             return ("--proxy", "system-nginx")
+        case "drafts":
+            return ("--drafts", "/srv/my drafts")
+        case "key":
+            settings.parent.mkdir()
+            tls = '{certificate: /etc/ssl/a.pem, key: /etc/ssl/a.key, plain: "0.0.0.0:80"}'
+            text = first_settings(Choices(programs=Path("/opt"), public_url="https://a.example", listen="0.0.0.0:443"))
+            settings.write_text(text.replace("#tls: {}", f"tls: {tls}"))
         case "listen":
             return ("--listen", "nowhere")
         case "word":
@@ -186,6 +194,8 @@ def broken(root: Path, what: str) -> tuple[str, ...]:
         ("secrets", "NAME=value"),
         ("default site", "sites-enabled/default"),
         ("no nginx", "apt-get install nginx-light"),
+        ("drafts", "drafts: '/srv/my drafts' holds a blank"),
+        ("key", "/etc/ssl/a.pem cannot be read"),
         ("listen", "proxy.listen"),
         ("word", "system-traefik"),
         ("record", "installed.json cannot be understood"),
