@@ -4,7 +4,8 @@ import difflib
 import socket
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -21,19 +22,6 @@ if TYPE_CHECKING:  # imported late, like all that other commands need not wait f
 
 _ROOT = Path("/")
 _Word = TypeVar("_Word", bound=StrEnum)
-
-_SYSTEM_TRAEFIK = """\
-Your Traefik has to read the file of routes: in its static configuration
-  providers: {{file: {{filename: {routes}, watch: true}}, providersThrottleDuration: 10ms}}
-  entryPoints: {{traefik: {{address: "{dashboard}"}}}}
-  api: {{insecure: true}}
-  metrics: {{prometheus: {{entryPoint: traefik, addServicesLabels: true}}}}
-and its user has to be a member of the group drafterd-traefik."""
-
-_EXISTING_SUPERVISOR = """\
-Your supervisord has to run as the user drafterd-run, and to include the programs that drafterd writes:
-  [include]
-  files = {programs}/*.conf"""
 
 Systemd = Annotated[bool, typer.Option("--systemd", help="As services of systemd: the one way there is.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Look at everything, say what would be done, change nothing.")]
@@ -81,36 +69,43 @@ def install(
     if not systemd:
         raise CommandFailed("say --systemd: nothing else is known", exit_code=Code.USAGE)
     from drafterd.install import choices as places
-    from drafterd.install import machine, perform
+    from drafterd.install import machine, others, perform
     from drafterd.install.ground import Ground
 
     ground = Ground(root.absolute())
     writing = not (dry_run or diff)
     _refuse(machine.ready(ground, writing=writing))
-    last = ground.record().facts
-    chosen = places.Choices(
-        programs=_programs(),
-        proxy=_one_of(places.Proxy, proxy or last.get("proxy", "traefik"), "--proxy"),
-        supervisor=_one_of(places.Supervisor, supervisor or last.get("supervisor", "managed"), "--supervisor"),
-        public_url=public_url or f"http://{socket.getfqdn()}",
-        listen=listen,
-        drafts=(drafts or places.DRAFTS).absolute(),
-        socket=supervisor_socket or places.SUPERVISOR_SOCKET,
-        apparmor=machine.locks_namespaces(),
-    )
-    config = perform.configuration(ground, chosen)
-    _refuse(machine.examine(ground, chosen, config))
-    decided = perform.decide(ground, chosen, config)
-    perform.check_units(decided)
-    if diff:
-        _print_diff(decided)
-    elif dry_run:
-        _tell(decided)
-        output.say("Nothing was changed.")
-    else:
-        _tell_kept(decided)
-        perform.perform(decided, output.say)
-        _tell_next(decided)
+    with ground.alone() if writing else nullcontext():
+        last = ground.record().facts
+        chosen = places.Choices(
+            programs=_programs(),
+            proxy=_chosen(places.Proxy, "--proxy", proxy, last),
+            supervisor=_chosen(places.Supervisor, "--supervisor", supervisor, last),
+            public_url=public_url or f"http://{socket.getfqdn()}",
+            listen=listen,
+            drafts=(drafts or places.DRAFTS).absolute(),
+            socket=(supervisor_socket or places.SUPERVISOR_SOCKET).absolute(),
+            apparmor=machine.locks_namespaces(),
+        )
+        config = perform.configuration(ground, chosen)
+        for text in others.needs(chosen, config):
+            output.say(text)
+        _refuse(machine.examine(ground, chosen, config))
+        decided = perform.decide(ground, chosen, config)
+        perform.check_units(decided)
+        if diff:
+            _print_diff(decided)
+        elif dry_run:
+            for line in _plan(decided, whole=True):
+                output.write(line)
+            output.say("Nothing was changed.")
+        else:
+            _tell_kept(decided)
+            output.say("This will be done:")
+            for line in _plan(decided, whole=False):
+                output.say(f"  {line}")
+            perform.perform(decided, output.say)
+            _tell_next(decided)
 
 
 def uninstall(*, purge: Purge = False, dry_run: DryRun = False, root: Root = _ROOT) -> None:
@@ -120,26 +115,38 @@ def uninstall(*, purge: Purge = False, dry_run: DryRun = False, root: Root = _RO
 
     ground = Ground(root.absolute())
     _refuse(machine.ready(ground, writing=not dry_run))
-    decided = removal.decide(ground, purge=purge)
-    if not decided.known and not purge:
-        output.say("Nothing is installed here.")
-        return
-    _tell_left(decided)
-    if dry_run:
-        for name, _ in removal.steps(decided):
-            output.write(name)
-        output.say("Nothing was changed.")
-        return
-    removal.perform(decided, output.say)
-    _tell_rest(decided)
+    with nullcontext() if dry_run else ground.alone():
+        decided = removal.decide(ground, purge=purge)
+        if not decided.known and not purge:
+            output.say("Nothing is installed here.")
+            return
+        _tell_left(decided)
+        plan = [name for name, _ in removal.steps(decided)]
+        if dry_run:
+            for line in plan:
+                output.write(line)
+            output.say("Nothing was changed.")
+            return
+        output.say("This will be done:")
+        for line in plan:
+            output.say(f"  {line}")
+        removal.perform(decided, output.say)
+        _tell_rest(decided)
 
 
-def _one_of(kind: type[_Word], word: str, option: str) -> _Word:
+def _chosen(kind: type[_Word], option: str, typed: str | None, last: Mapping[str, str]) -> _Word:
+    """What was chosen: now, or the last time, as the record has it; else the first there is."""
+    from drafterd.install.choices import RECORD
+
+    key, known = option.removeprefix("--"), ", ".join(kind)
+    word = typed or last.get(key) or next(iter(kind))
     try:
         return kind(word)
     except ValueError:
-        known = ", ".join(kind)
-        raise CommandFailed(f"{option}: found {word!a}, {known} are known", exit_code=Code.USAGE) from None
+        if typed:
+            raise CommandFailed(f"{option}: found {word!a}, {known} are known", exit_code=Code.USAGE) from None
+        hint = f"say which with {option}"
+        raise CommandFailed(f"{RECORD}: {key}: found {word!a}, {known} are known", hint=hint) from None
 
 
 def _programs() -> Path:
@@ -159,13 +166,16 @@ def _refuse(findings: "Sequence[Finding]") -> None:
         raise CommandFailed("it cannot be done like this; nothing was changed")
 
 
-def _tell(decided: "Installation") -> None:
+def _plan(decided: "Installation", *, whole: bool) -> Iterator[str]:
+    """What will be done, a line each; `whole`: what is left as it is too."""
     from drafterd.install import perform
+    from drafterd.install.plan import Verdict
 
     for change in decided.changes:
-        output.write(f"{change.verdict:<10} {change.path}")
+        if whole or change.writes or change.verdict is Verdict.GONE:
+            yield f"{change.verdict:<10} {change.target if change.writes else change.path}"
     for argv in perform.commands(decided):
-        output.write(f"run        {' '.join(argv)}")
+        yield f"run        {' '.join(argv)}"
 
 
 def _print_diff(decided: "Installation") -> None:
@@ -203,10 +213,11 @@ def _tell_next(decided: "Installation") -> None:
             f"note: {places.SUPERVISOR} takes its change at its next start\n"
             f"  → systemctl restart {places.SUPERVISOR}, which restarts every draft: choose the hour"
         )
-    if chosen.proxy is places.Proxy.SYSTEM_TRAEFIK:
-        output.say(_SYSTEM_TRAEFIK.format(routes=config.layout().traefik_routes, dashboard=config.proxy.dashboard))
-    if chosen.supervisor is places.Supervisor.EXISTING:
-        output.say(_EXISTING_SUPERVISOR.format(programs=config.layout().programs))
+    if perform.runs_an_older_proxy(decided):
+        output.say(
+            f"note: {places.TRAEFIK} goes on with the Traefik of before, so that no request is lost\n"
+            f"  → systemctl restart {places.TRAEFIK}, which interrupts visitors for a moment: soon, if it mends a hole"
+        )
     look = {
         "drop a folder into": config.layout().drafts,
         "its address": f"{config.public_url}{config.path_prefix}/<folder>",

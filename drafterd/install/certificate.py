@@ -10,10 +10,8 @@ from drafterd.config import Config
 from drafterd.install.choices import Choices, Proxy
 from drafterd.install.finding import Finding, Findings
 from drafterd.install.ground import Ground
+from drafterd.install.others import MAKE_PROXY_USER, PROXY_USER
 from drafterd.install.paths import hidden
-
-_USER = "drafterd-traefik"
-_MAKE = f"""systemd-sysusers --inline 'u {_USER} - "drafterd proxy" /nonexistent'"""
 
 
 def examine(ground: Ground, choices: Choices, config: Config) -> Findings:
@@ -60,15 +58,15 @@ def _unreadable(ground: Ground, key: str, file: Path) -> Findings:
         letter = "x" if stat.S_ISDIR(status.st_mode) else "r"
         shift = 6 if status.st_uid == user else 3 if status.st_gid == group else 0
         if not status.st_mode >> shift & {"x": 1, "r": 4}[letter]:
-            first = "" if group is not None else f"{_MAKE}; "
-            mend = f"{first}chgrp {_USER} {place}; chmod g+{letter} {place}"
-            yield Finding(f"{key}: {_USER} may not {'enter' if letter == 'x' else 'read'} {place}", mend)
+            first = "" if group is not None else f"{MAKE_PROXY_USER}; "
+            mend = f"{first}chgrp {PROXY_USER} {place}; chmod g+{letter} {place}"
+            yield Finding(f"{key}: {PROXY_USER} may not {'enter' if letter == 'x' else 'read'} {place}", mend)
             return
 
 
 def _number(ground: Ground, file: str) -> int | None:
     """The number of Traefik's user or group; None: it is not there yet."""
-    return next((int(row[2]) for row in _rows(ground, file) if row[0] == _USER), None)
+    return next((int(row[2]) for row in _rows(ground, file) if row[0] == PROXY_USER), None)
 
 
 def _rows(ground: Ground, file: str) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ Reads, writes and runs; decides nothing.
 """
 
 import contextlib
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,8 +17,10 @@ from drafterd.install.choices import RECORD
 from drafterd.install.plan import Change, Verdict
 from drafterd.install.record import Record
 
+_LOCK = Path("/run/drafterd-install.lock")
 _LIMIT = 4_000_000
-_TIMEOUT = 120.0
+TIMEOUT = 300.0
+"""Seconds for one program: longer than a service may take to stop and to start."""
 _FOLDER = 0o755
 _SAID_MAX = 8
 _AT_REST = ("inactive", "failed")
@@ -42,6 +45,18 @@ class Ground:
         """Where a file of the server lies for us."""
         return path if self.live else self.root / path.relative_to("/")
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from laying something here at the same time. Raises `MachineFailed` where somebody is at it."""
+        # A file that only root may open, so that nobody else can be in the way; a folder needs none.
+        place, flags = (_LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW) if self.live else (self.root, os.O_DIRECTORY)
+        descriptor = os.open(place, flags | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
     def found(self, paths: Iterable[Path]) -> dict[Path, bytes]:
         """The files that are there. Raises `MachineFailed` for what is no plain file."""
         return {path: data for path in paths if (data := self._read(path)) is not None}
@@ -52,6 +67,8 @@ class Ground:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
+            if isinstance(error, PermissionError) and os.geteuid() != 0:
+                return b""  # root's alone: that it lies there is all that a dry run needs to know
             reason = error.strerror or str(error)
             raise MachineFailed(f"{path} cannot be read: {reason}", hint="look at what lies there") from error
 
@@ -100,12 +117,12 @@ class Ground:
         """
         try:
             done = subprocess.run(
-                argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False, stdin=subprocess.DEVNULL
+                argv, capture_output=True, text=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise MachineFailed(f"`{' '.join(argv)}` does not run: {error}") from error
         if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
+            said = (f"{done.stdout}\n{done.stderr}".strip() or f"exit code {done.returncode}").splitlines()
             raise MachineFailed(f"`{' '.join(argv)}` failed: {' / '.join(said[-_SAID_MAX:])}")
         return done.stdout + (done.stderr if aside else "")
 
@@ -140,3 +157,10 @@ def _missing(folder: Path) -> Iterator[Path]:
     while not os.path.lexists(folder):
         yield folder
         folder = folder.parent
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise MachineFailed("drafterd is being installed or removed here just now", hint="wait for it") from error

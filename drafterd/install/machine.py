@@ -19,7 +19,7 @@ from drafterd.install.ground import Ground
 from drafterd.toolchain import Toolchain
 
 SYSTEMD_MIN = 252
-SYSTEMS = {"debian": 12.0, "ubuntu": 24.04}
+_TRIED = ("debian", "12")
 _NGINX = "nginx.service"
 _SHUTDOWN = re.compile(r"^\s*worker_shutdown_timeout\b", re.MULTILINE)
 _LOCKED_NAMESPACES = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -75,14 +75,10 @@ def _system(ground: Ground) -> Findings:
     except OSError:
         text = ""
     facts = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', text, re.MULTILINE))
-    name, version = facts.get("ID", ""), facts.get("VERSION_ID", "")
-    least = SYSTEMS.get(name)
-    number = float(match[0]) if (match := re.match(r"\d+(\.\d+)?", version)) else None
-    if least is None or (number is not None and number < least):
+    if (facts.get("ID"), facts.get("VERSION_ID")) != _TRIED:
         shown = facts.get("PRETTY_NAME") or "an unknown system"
-        yield Finding(
-            f"this is {shown}", "tried are Debian 12, Ubuntu 24.04 and newer: look at the result", grave=False
-        )
+        mend = "it is made for Debian 12, Ubuntu 24.04 and newer, and tried on Debian 12 only: look at the result"
+        yield Finding(f"this is {shown}", mend, grave=False)
     if not ground.live:
         return
     said = re.match(r"systemd (\d+)", ground.run(["systemctl", "--version"]))
@@ -140,7 +136,7 @@ def _parts(ground: Ground, choices: Choices, config: Config) -> Findings:
     if choices.proxy is Proxy.SYSTEM_NGINX:
         yield from _nginx(ground)
     if choices.supervisor is Supervisor.EXISTING and ground.live:
-        yield from taken.supervisor(choices.socket)
+        yield from taken.supervisor(ground, config.supervisor_socket)
     if ground.live and not shutil.which("slirp4netns"):
         mend = "apt-get install slirp4netns, then systemctl restart drafterd"
         yield Finding("without slirp4netns builds share this machine's network", mend, grave=False)

@@ -11,6 +11,7 @@ from drafterd import __version__
 from drafterd.config import Config
 from drafterd.domain.errors import DrafterdError, MachineFailed
 from drafterd.install import choices as places
+from drafterd.install import program
 from drafterd.install.choices import Choices, Proxy, Supervisor
 from drafterd.install.ground import Ground
 from drafterd.install.laid import files_of, first_settings
@@ -18,6 +19,7 @@ from drafterd.install.plan import Change, Digests, Verdict, changes
 from drafterd.install.record import Record, digests_of
 
 _ACTIVE_WITHIN = 90.0
+_TOLD_WITHIN = 15.0
 _PAUSE = 0.2
 _READ_AT_START = {
     places.UNITS / places.SOCKET: places.SOCKET,
@@ -183,6 +185,15 @@ def waits_for_restart(installation: Installation) -> bool:
     return managed and places.SUPERVISOR in installation.late
 
 
+def runs_an_older_proxy(installation: Installation) -> bool:
+    """Whether Traefik goes on with another program than the environment holds, until somebody restarts it."""
+    ground, choices = installation.ground, installation.choices
+    if choices.proxy is not Proxy.TRAEFIK:
+        return False
+    pid = int(ground.states([places.TRAEFIK]).get(places.TRAEFIK, {}).get("MainPID", 0))
+    return bool(pid) and program.is_another(pid, choices.programs / "traefik")
+
+
 def _wait(installation: Installation) -> None:
     """Until every unit is active and the daemon has looked at every draft. Raises `MachineFailed`."""
     ground, deadline = installation.ground, time.monotonic() + _ACTIVE_WITHIN
@@ -192,7 +203,7 @@ def _wait(installation: Installation) -> None:
                 raise MachineFailed(f"{unit} is not active: see journalctl -u {unit} -n 50")
             time.sleep(_PAUSE)
     if installation.choices.proxy is Proxy.SYSTEM_TRAEFIK:
-        return  # it may still have to be told of the routes: the last words say how
+        deadline = time.monotonic() + _TOLD_WITHIN  # as a rule it has to be restarted first, by its administrator
     health = (f"{installation.choices.programs}/drafterd", "health", "--socket", str(installation.config.api_socket))
     while not ground.says_yes(health):
         if time.monotonic() > deadline:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import pwd
 import socket
 import struct
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from drafterd.install import choices as places
 from drafterd.install.choices import Choices, Proxy
 from drafterd.install.finding import Finding, Findings
 from drafterd.install.ground import Ground
+from drafterd.install.others import RUN_USER
 
 _CREDENTIALS = struct.Struct("3i")
 _TIMEOUT = 5.0
@@ -129,8 +131,8 @@ def _obstacle(address: Address) -> int:
     return 0
 
 
-def supervisor(path: Path) -> Findings:
-    """Whether a supervisord listens there that is neither root nor a stranger."""
+def supervisor(ground: Ground, path: Path) -> Findings:
+    """Whether a supervisord listens there that is the administrator's own, and runs as whom drafts are to run as."""
     mend = "let drafterd have its own: --supervisor managed"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -138,8 +140,26 @@ def supervisor(path: Path) -> Findings:
             connection.connect(str(path))
             credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     except OSError as error:
-        yield Finding(f"no supervisord answers at {path}: {error.strerror}", f"start it, or {mend}")
+        yield Finding(f"no supervisord answers at {path}: {error.strerror}", f"start it as told above, or {mend}")
         return
-    _, user, _ = _CREDENTIALS.unpack(credentials)
-    if user == 0:
+    process, user, _ = _CREDENTIALS.unpack(credentials)
+    own = ground.states([places.SUPERVISOR]).get(places.SUPERVISOR, {}).get("MainPID")
+    if own == str(process):
+        yield Finding(
+            f"at {path} answers the supervisord of drafterd, which would end",
+            f"set runtime.socket in {places.SETTINGS} to the socket of yours",
+        )
+    elif user == 0:
         yield Finding(f"the supervisord at {path} is root, and would run every draft as root", mend)
+    elif (name := _name(user)) != RUN_USER:
+        run_as = f"run it as {RUN_USER} as told above, or {mend}"
+        yield Finding(
+            f"the supervisord at {path} runs as {name}, who may not read what drafts are started with", run_as
+        )
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"the user {user}"

@@ -1,6 +1,7 @@
 """The server's files: units that systemd accepts, users and folders that fit, a supervisord that starts."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 from drafterd import files, resources
 from drafterd.config import Config
 from drafterd.install.choices import Choices
+from drafterd.install.ground import TIMEOUT
 from drafterd.install.laid import first_settings
 from tests.builders import eventually, free_port
 
@@ -111,6 +113,24 @@ def test_no_unit_gives_up_for_good(unit):
 
 def test_supervisord_is_never_reloaded():
     assert "ExecReload" not in (resources.folder("systemd") / "drafterd-supervisor.service").read_text()
+
+
+def test_no_service_may_take_longer_than_the_installation_waits_for_it():
+    for unit in UNITS:
+        limits = re.findall(r"^Timeout(?:Start|Stop)Sec=(\d+)$", unit.read_text(), re.MULTILINE)
+        assert sum(map(int, limits)) < TIMEOUT
+
+
+@pytest.mark.skipif(shutil.which("apparmor_parser") is None, reason="AppArmor's parser is not installed here")
+def test_the_profile_is_one_that_apparmor_reads(tmp_path):
+    text = (resources.folder("etc") / "apparmor").read_text()
+    if not Path("/etc/apparmor.d/abi/4.0").exists():  # older ones know nothing of namespaces, but all the rest
+        text = text.replace("<abi/4.0>", "<abi/3.0>").replace("  userns,\n", "")
+    profile = tmp_path / "drafterd"
+    for content, fine in ((text, True), (text.replace("profile", "nonsense"), False)):
+        profile.write_text(content)
+        done = run("apparmor_parser", "--skip-kernel-load", "--skip-cache", profile)
+        assert (done.returncode == 0) is fine, done.stderr
 
 
 class Root:

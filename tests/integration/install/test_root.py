@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ main()
 """
 """The command but for its look at where the environment of these tests lies: that may be anywhere."""
 
+NOBODY = 65534
 NEEDS = ("systemd-sysusers", "systemd-tmpfiles", "systemctl")
 
 pytestmark = [
@@ -98,6 +100,25 @@ def test_a_dry_run_and_a_diff_change_nothing(root):
     before = contents(root)
     assert run("uninstall", root, "--dry-run").returncode == 0
     assert contents(root) == before
+
+
+def test_two_at_once_are_one_too_many(root):
+    before = contents(root)
+    with Ground(root).alone():
+        for command in (("install", "--systemd"), ("uninstall",)):
+            done = run(command[0], root, *command[1:])
+            assert done.returncode == 1
+            assert "is being installed or removed here just now" in done.stderr
+        assert contents(root) == before
+        assert run("install", root, "--systemd", "--dry-run").returncode == 0
+
+
+def test_what_is_going_to_be_done_is_said_first(root):
+    said = run("install", root, "--systemd").stderr
+    plan, _, done = said.partition("\nremember what is laid down")
+    for line in ("write      /etc/systemd/system/drafterd.service", "systemd-sysusers", "systemd-tmpfiles", "enable"):
+        assert line in plan
+        assert line.split()[-1] in done
 
 
 def test_what_was_changed_is_kept_and_the_new_one_lies_beside_it(root):
@@ -177,12 +198,31 @@ def broken(root: Path, what: str) -> tuple[str, ...]:
             return ("--listen", "nowhere")
         case "word":
             return ("--proxy", "apache")
+        case "record's word":
+            installed(root)
+            record = root / "etc/drafterd/installed.json"
+            record.write_text(record.read_text().replace('"proxy": "traefik"', '"proxy": "weird"'))
         case "record":
             (root / "etc/drafterd").mkdir()
             (root / "etc/drafterd/installed.json").write_text("[1]")
         case "folder":
             (root / "etc/drafterd/supervisord.conf").mkdir(parents=True)
     return ()
+
+
+@pytest.mark.parametrize(
+    ("system", "noted"),
+    [
+        ('ID=debian\nVERSION_ID="12"\n', False),
+        ('ID=ubuntu\nVERSION_ID="24.04"\n', True),
+        ("ID=arch\n", True),
+        ("", True),
+    ],
+)
+def test_where_it_was_never_tried_that_is_said(root, system, noted):
+    (root / "etc" / "os-release").write_text(system)
+    found = list(machine._system(Ground(root)))
+    assert [(finding.grave, "tried on Debian 12 only" in finding.mend) for finding in found] == [(False, True)] * noted
 
 
 @pytest.mark.parametrize(
@@ -199,6 +239,7 @@ def broken(root: Path, what: str) -> tuple[str, ...]:
         ("listen", "proxy.listen"),
         ("word", "system-traefik"),
         ("record", "installed.json cannot be understood"),
+        ("record's word", "/etc/drafterd/installed.json: proxy: found 'weird'"),
         ("folder", "supervisord.conf cannot be read"),
     ],
 )
@@ -214,12 +255,29 @@ def test_what_is_wrong_is_said_and_nothing_is_changed(root, what, said):
 
 def test_without_root_it_says_so(root):
     words = [sys.executable, "-m", "drafterd", "install", "--systemd", "--root", str(root)]
-    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *words]
+    as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *words]
     if subprocess.run([*as_nobody[:-2], "--help"], capture_output=True, timeout=60, check=False).returncode != 0:
         pytest.skip("this Python lies in a folder that only its owner may enter")
     done = subprocess.run(as_nobody, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "only root may install" in done.stderr
+
+
+def test_whoever_is_not_root_may_look_at_what_would_be_done_over_an_installation():
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        ground = Ground(Path(name))
+        choices = Choices(programs=Path(sys.executable).parent, public_url="http://drafts.example.org")
+        perform.perform(perform.decide(ground, choices, perform.configuration(ground, choices)), lambda _step: None)
+        os.seteuid(NOBODY)
+        try:
+            config = perform.configuration(ground, choices)
+            found = list(machine._secrets(ground, config))
+            decided = perform.decide(ground, choices, config)
+        finally:
+            os.seteuid(0)
+    assert [finding.grave for finding in found] == [False]
+    assert {change.verdict for change in decided.changes} == {Verdict.SAME, Verdict.OWN}
 
 
 def test_a_machine_without_systemd_is_told(monkeypatch):

@@ -1,11 +1,13 @@
 """Ports and sockets that somebody else holds."""
 
 import os
+import pwd
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from drafterd.install import taken
 from drafterd.install.choices import Choices, Proxy
 from drafterd.install.ground import Ground
 from tests.builders import free_port
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="being somebody else needs root")
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,40 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_a_supervisord_that_is_root_is_refused(folder):
+@contextmanager
+def supervisord(path: Path, user: int = 0) -> Iterator[None]:
+    """Something that listens as one would that this user runs."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        server.bind(str(folder / "s"))
-        (nobody,) = taken.supervisor(folder / "s")
-        assert "no supervisord answers" in nobody.what
-        server.listen()
-        found = list(taken.supervisor(folder / "s"))
-    assert ["is root" in finding.what for finding in found] == ([True] if os.geteuid() == 0 else [])
+        server.bind(str(path))
+        os.seteuid(user)
+        try:
+            server.listen()
+        finally:
+            os.seteuid(0)
+        yield
+
+
+def asked(server: Server, path: Path) -> str:
+    return "\n".join(finding.what for finding in taken.supervisor(server, path))
+
+
+def test_a_supervisord_that_does_not_listen_is_told(folder):
+    assert f"no supervisord answers at {folder}/s" in asked(Server(), folder / "s")
+
+
+@as_root
+def test_only_a_supervisord_that_runs_as_drafts_do_is_taken(folder, monkeypatch):
+    with supervisord(folder / "root"):
+        assert "is root, and would run every draft as root" in asked(Server(), folder / "root")
+    with supervisord(folder / "nobody", pwd.getpwnam("nobody").pw_uid):
+        assert "runs as nobody, who may not read what drafts are started with" in asked(Server(), folder / "nobody")
+        monkeypatch.setattr(taken, "RUN_USER", "nobody")
+        assert asked(Server(), folder / "nobody") == ""
+
+
+@as_root
+def test_our_own_supervisord_is_none_of_the_administrators(folder):
+    """It would be stopped, and nobody would run the drafts."""
+    ours = running(places.SUPERVISOR, os.getpid())
+    with supervisord(folder / "s"):
+        assert "the supervisord of drafterd, which would end" in asked(ours, folder / "s")
