@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from drafterd import __version__
-from drafterd.cli import output
+from drafterd.cli import installed, output
 from drafterd.cli.asking import ConfigFile, Json, asking
-from drafterd.cli.client import Client
+from drafterd.cli.client import Client, Target
 from drafterd.cli.config import loaded
 from drafterd.cli.failures import CommandFailed, Refused
 from drafterd.domain.errors import ConfigError
 
 if TYPE_CHECKING:  # imported late, like all that other commands need not wait for
-    from drafterd.doctor import Finding
+    from drafterd.config import Config
+    from drafterd.doctor import Case, Finding, Told
 
+_PATIENCE = 10.0
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
 
 
@@ -26,6 +28,7 @@ def doctor(config: ConfigFile = None, as_json: Json = False) -> None:
     from drafterd import doctor as checks
     from drafterd.config import Config
 
+    config = installed.settings_file(config)
     wrong: list[Finding] = []
     try:
         settings = loaded(config)
@@ -35,7 +38,7 @@ def doctor(config: ConfigFile = None, as_json: Json = False) -> None:
         lines = error.summary.splitlines()
         wrong += [checks.Finding("configuration", checks.Level.ERROR, line, mend) for line in lines]
         settings = Config.load(None, environ={})
-    findings = (*wrong, *checks.examine(settings))
+    findings = (*wrong, *checks.examine(_case(settings)))
     bad = [finding for finding in findings if finding.level is checks.Level.ERROR]
     if as_json:
         output.write_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})
@@ -43,6 +46,36 @@ def doctor(config: ConfigFile = None, as_json: Json = False) -> None:
         _tell(findings)
     if bad:
         raise CommandFailed(f"{len(bad)} of {len(findings)} checks found something essential that is wrong")
+
+
+def _case(config: "Config") -> "Case":
+    """The installation that this configuration belongs to, and what its living daemon says."""
+    from drafterd import doctor as checks
+
+    server = installed.server(config)
+    if server is not None and not server.runs("drafterd.service"):
+        # Its sockets are systemd's, and whoever connects would start it.
+        return checks.Case(config=config, server=server, silence="its service does not run")
+    if server is None and not checks.daemon_lives(config):
+        return checks.Case(config=config)
+    try:
+        told, silence = _told(Client((Target(path=config.api_socket),))), ""
+    except CommandFailed as error:
+        told, silence = None, error.summary
+    return checks.Case(config=config, server=server, told=told, silence=silence)
+
+
+def _told(client: Client) -> "Told":
+    """What the daemon says of itself. Raises `Unreachable`, `Refused`."""
+    from drafterd.doctor import Told
+
+    status: Any = client.get("/api/v1/status", timeout=_PATIENCE)
+    return Told(
+        version=str(status["version"]),
+        sandbox=str(status["sandbox"]),
+        limits=str(status["limits"]),
+        failing={check["name"]: check["detail"] for check in _health(client)["checks"] if not check["ok"]},
+    )
 
 
 def _tell(findings: "tuple[Finding, ...]") -> None:
@@ -72,7 +105,7 @@ def health(client: Client, as_json: Json = False) -> None:
 
 def _health(client: Client) -> dict[str, Any]:
     unwell = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
-    found: Any = client.ask("GET", "/healthz", query={"verbose": "1"}, allowed=unwell)
+    found: Any = client.ask("GET", "/healthz", query={"verbose": "1"}, allowed=unwell, timeout=_PATIENCE)
     if not isinstance(found, dict) or "checks" not in found:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "the daemon gives no checks")
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 import yaml
 
-from drafterd.cli import output
+from drafterd.cli import installed, output
 from drafterd.cli.asking import ConfigFile, Json
 from drafterd.cli.failures import Code, CommandFailed
 from drafterd.domain.protection import PASSWORD_MAX, PASSWORD_MIN
@@ -40,8 +40,11 @@ def show_config(config: ConfigFile = None, as_json: Json = False) -> None:
 @app.command("check")
 def check_config(config: ConfigFile = None) -> None:
     """Say whether the configuration can be used; exit code 1 and what is wrong if not."""
-    found = loaded(config)
-    _, absent = found.variables()
+    found = loaded(installed.settings_file(config))
+    environment = installed.environment(found)
+    if environment is None:
+        output.say("the operator's values are known to root only: run this as root to have them checked")
+    _, absent = found.variables(environment) if environment is not None else ({}, ())
     found.protected()
     for name in absent:
         output.say(f"{name} has no value: drafts that need it go without")

@@ -95,7 +95,7 @@ def _preflight(config: "Config") -> None:
             f"another drafterd works on {config.layout().state}",
             hint="stop it first, or give this one a folder of its own with --state and --drafts",
         )
-    findings = doctor.preflight(config)
+    findings = doctor.preflight(doctor.Case(config=config))
     for finding in findings:
         output.say(f"{finding.name}: {finding.detail}\n  → {finding.mend}")
     if findings:

@@ -27,31 +27,34 @@ _LIMIT = 65_536
 _SECRET_BYTES = 32
 
 
-def operator_values(file: Path | None, *, environ: Mapping[str, str], nextauth: Path) -> dict[str, str]:
+def operator_values(
+    file: Path | None, *, environ: Mapping[str, str], nextauth: Path, daemon: int | None = None
+) -> dict[str, str]:
     """Every value the operator gives, the strongest last: made by us, environment, systemd, `file`.
 
     Args:
         file: The dotenv file of the configuration, or None.
         environ: The daemon's environment: `CREDENTIALS_DIRECTORY` and what is inherited.
         nextauth: The file of the random NEXTAUTH_SECRET; it may not exist.
+        daemon: The daemon's user, whose files these may be too: root may ask in its place.
 
     Raises:
         ConfigError: A file is missing, unreadable, malformed, or open to others.
     """
     found: dict[str, str] = {}
     if nextauth.exists():
-        found["NEXTAUTH_SECRET"] = _read(nextauth).strip()
+        found["NEXTAUTH_SECRET"] = _read(nextauth, daemon=daemon).strip()
     found |= {name: environ[name] for name in INHERITED if environ.get(name)}
     if folder := environ.get("CREDENTIALS_DIRECTORY"):
         found |= _from_folder(Path(folder))
     if file is not None:
-        found |= _from_dotenv(file)
+        found |= _from_dotenv(file, daemon=daemon)
     return found
 
 
-def password(file: Path) -> str:
+def password(file: Path, *, daemon: int | None = None) -> str:
     """The password of a draft: the first line of a file that only its owner may read. Raises `ConfigError`."""
-    found = _read(file).partition("\n")[0].rstrip("\r")
+    found = _read(file, daemon=daemon).partition("\n")[0].rstrip("\r")
     if not PASSWORD_MIN <= len(found) <= PASSWORD_MAX:
         raise ConfigError(f"{file}: its first line has to be a password of {PASSWORD_MIN} to {PASSWORD_MAX} characters")
     return found
@@ -83,9 +86,9 @@ def _from_folder(folder: Path) -> dict[str, str]:
     return found
 
 
-def _from_dotenv(file: Path, *, private: bool = True) -> dict[str, str]:
+def _from_dotenv(file: Path, *, private: bool = True, daemon: int | None = None) -> dict[str, str]:
     found: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(_read(file, private=private))):
+    for binding in parse_stream(io.StringIO(_read(file, private=private, daemon=daemon))):
         if binding.key is None and not binding.error:
             continue  # a comment, an empty line
         if binding.error or binding.value is None or not is_variable(binding.key or ""):
@@ -96,7 +99,7 @@ def _from_dotenv(file: Path, *, private: bool = True) -> dict[str, str]:
     return found
 
 
-def _read(path: Path, *, private: bool = True) -> str:
+def _read(path: Path, *, private: bool = True, daemon: int | None = None) -> str:
     """The text of a file. `private`: refuse it where others may read it.
 
     Systemd guards its folder itself: access lists there look like a mode of 0440.
@@ -105,7 +108,7 @@ def _read(path: Path, *, private: bool = True) -> str:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError(f"{path}: is no regular file")
-        if private and (status.st_mode & 0o077 or status.st_uid not in {0, os.geteuid()}):
+        if private and (status.st_mode & 0o077 or status.st_uid not in {0, os.geteuid(), daemon}):
             raise ConfigError(
                 f"{path}: found mode {stat.S_IMODE(status.st_mode):04o} of user {status.st_uid}, "
                 "0600 or stricter of your own user is allowed",

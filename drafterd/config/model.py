@@ -292,6 +292,14 @@ class Config(Section):
         """Where the random NEXTAUTH_SECRET is kept when the operator gives none."""
         return self.layout().state / "nextauth-secret"
 
+    @property
+    def _daemon(self) -> int | None:
+        """The user of the daemon, as far as its folder of state says."""
+        try:
+            return self.layout().state.stat().st_uid
+        except OSError:
+            return None  # it is not made yet, or out of our reach
+
     @classmethod
     def schema(cls) -> dict[str, Any]:  # type: ignore[override]  # pydantic's deprecated method of version 1
         """The JSON schema of the file."""
@@ -320,7 +328,9 @@ class Config(Section):
         given = {name: draft.access for name, draft in self.drafts_config.items() if draft.access is not None}
         files = {name: access.password_file for name, access in given.items() if access.password_file is not None}
         hashes = {name: access.password_hash or "" for name, access in given.items() if name not in files}
-        return hashes, {name: credentials.password(_absolute(file)) for name, file in files.items()}
+        return hashes, {
+            name: credentials.password(_absolute(file), daemon=self._daemon) for name, file in files.items()
+        }
 
     def variables(self, environ: Mapping[str, str] = os.environ) -> tuple[Mapping[str, str], tuple[str, ...]]:
         """What every draft gets, and which of the operator's values are absent.
@@ -331,7 +341,9 @@ class Config(Section):
         Raises:
             ConfigError: The credentials cannot be read, or others may read them.
         """
-        given = credentials.operator_values(self.credentials, environ=environ, nextauth=self.nextauth_file)
+        given = credentials.operator_values(
+            self.credentials, environ=environ, nextauth=self.nextauth_file, daemon=self._daemon
+        )
         kept = {name: value for name, value in {**self.env, **given}.items() if value}
         return kept, tuple(name for name in credentials.OPERATOR if name not in kept)
 

@@ -34,7 +34,7 @@ from drafterd.run.supervisord import SupervisordRuntime
 from drafterd.run.usage import usage
 from drafterd.sandbox import SHARED, choose
 from drafterd.sandbox.firewall import Firewall
-from drafterd.sandbox.groups import Groups, groups_of
+from drafterd.sandbox.groups import BY_LOOKS, Groups, groups_of
 from drafterd.toolchain import Toolchain
 from drafterd.watch.watcher import FolderWatcher
 
@@ -265,6 +265,7 @@ class House:
             usage=usage,
             ports_free=lambda: self.leases.free,
             sandbox=settings.shown_sandbox(self.sandbox, self.build_sandbox),
+            limits=self.groups.meaning if self.groups else BY_LOOKS,
         )
 
     async def instances(self) -> Collection[InstanceId]:

@@ -1,17 +1,18 @@
 """What `doctor` looks at of walls, networks, limits and secrets."""
 
-import os
+import re
 import stat
-from collections.abc import Callable
 
 from drafterd.build import environment
 from drafterd.config import Config
+from drafterd.doctor.case import Case, Look
 from drafterd.doctor.finding import Finding, Findings, Level, good
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.interfaces import Sandbox
 from drafterd.sandbox import choose
 from drafterd.sandbox.firewall import MEANING, nft
 from drafterd.sandbox.group_tree import CGROUPS, tree
+from drafterd.sandbox.groups import BY_LOOKS
 from drafterd.sandbox.network import Fence, Reach, Wish
 from drafterd.sandbox.places import Places
 from drafterd.sandbox.probe import strongest, way_out
@@ -21,12 +22,23 @@ _WEAK = {
     "users": "let drafterd make namespaces (in a container: its settings), for walls around each draft",
 }
 """What would mend a sandbox that is none, or half of one."""
+_LEVELS = {"none": "plain", "uid-only": "users"}
+_LEVEL = re.compile(r"\((?:isolation: )?([a-z-]+)[:)]")
+"""How far, in the words of the status."""
+_SHARING = "builds share the network"
+_WITH_SLIRP = "install the package slirp4netns, and let the daemon's user open /dev/net/tun"
 _AS_ROOT = "run drafterd as root with a sandbox, or set `run.network` to `shared`"
 _WITH_NFT = "install the package nftables and let drafterd set rules, or set `run.network` to `shared`"
 
 
-def sandboxes(config: Config) -> Findings:
+def sandboxes(case: Case) -> Findings:
     """How builds and servers are kept apart; an error where that is not what is asked for."""
+    config = case.config
+    if case.told is not None:
+        yield _reached(case.told.sandbox)
+        return
+    if case.server is not None:
+        return  # the walls of the daemon's unit are others than a shell's: it alone can say
     wish = Wish(reach=Reach(config.build.network))
     for name, word, reach in (("build.sandbox", config.build.sandbox, wish), ("run.sandbox", config.run.sandbox, None)):
         try:
@@ -40,6 +52,16 @@ def sandboxes(config: Config) -> Findings:
             yield good(name, f"{sandbox.name}, isolation: {sandbox.isolation}")
         if reach is None:
             yield from _run_network(config, sandbox)
+
+
+def _reached(sandbox: str) -> Finding:
+    """What the living daemon has."""
+    weak = [_WEAK[word] for level, word in _LEVELS.items() if level in _LEVEL.findall(sandbox)]
+    if weak:
+        return Finding("isolation", Level.WARNING, sandbox, weak[0])
+    if _SHARING in sandbox:
+        return Finding("isolation", Level.WARNING, sandbox, _WITH_SLIRP)
+    return good("isolation", sandbox)
 
 
 def _run_network(config: Config, sandbox: Sandbox) -> Findings:
@@ -58,7 +80,10 @@ def _run_network(config: Config, sandbox: Sandbox) -> Findings:
     yield good("run.network", MEANING)
 
 
-def _build_network(config: Config) -> Findings:
+def _build_network(case: Case) -> Findings:
+    config = case.config
+    if case.told is not None or case.server is not None:
+        return  # `sandboxes` has said it
     wish = Wish(reach=Reach(config.build.network))
     machine = strongest().machine
     if config.build.sandbox in _WEAK or machine is None:
@@ -67,25 +92,26 @@ def _build_network(config: Config) -> Findings:
     if out.way:
         yield good("build.network", Fence(wish, out.way).meaning)
     else:
-        mend = "install the package slirp4netns, and let the daemon's user open /dev/net/tun"
-        yield Finding("build.network", Level.WARNING, f"builds share the network: {out.reason}", mend)
+        yield Finding("build.network", Level.WARNING, f"{_SHARING}: {out.reason}", _WITH_SLIRP)
 
 
-def _limits(_config: Config) -> Findings:
-    groups = tree(CGROUPS)
-    how = groups.meaning if groups else "by looks at /proc, a few a second: no control groups can be made here"
-    yield good("limits", f"memory and processes are bounded {how}")
+def _limits(case: Case) -> Findings:
+    if case.told is not None:
+        yield good("limits", f"memory and processes are bounded {case.told.limits}")
+    elif case.server is None:
+        groups = tree(CGROUPS)
+        yield good("limits", f"memory and processes are bounded {groups.meaning if groups else BY_LOOKS}")
 
 
-def _withheld(_config: Config) -> Findings:
-    for name in environment.withheld(os.environ):
+def _withheld(case: Case) -> Findings:
+    for name in environment.withheld(case.environ or {}):
         detail = f"{name} holds a password: builds do not get it, for strangers' install scripts would read it"
         mend = "name an address without one, of a local proxy that adds the password"
         yield Finding("registry", Level.WARNING, detail, mend)
 
 
-def _logs(config: Config) -> Findings:
-    folder = config.layout().logs
+def _logs(case: Case) -> Findings:
+    folder = case.config.layout().logs
     try:
         mode = stat.S_IMODE(folder.stat().st_mode)
     except OSError:
@@ -97,4 +123,4 @@ def _logs(config: Config) -> Findings:
         yield good("logs of drafts", f"closed to others (mode {mode:o})")
 
 
-ALL: tuple[Callable[[Config], Findings], ...] = (sandboxes, _build_network, _limits, _withheld, _logs)
+ALL: tuple[Look, ...] = (sandboxes, _build_network, _limits, _withheld, _logs)

@@ -2,12 +2,11 @@
 
 import resource
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from drafterd.config import Config
+from drafterd.doctor.case import Case, Look
 from drafterd.doctor.finding import Finding, Findings, Level
 
 MEMORY_MIN = 1_000_000_000
@@ -23,7 +22,7 @@ FILES_MIN = 4096
 _INOTIFY = Path("/proc/sys/fs/inotify")
 
 
-def inotify(_config: Config) -> Findings:
+def inotify(_case: Case) -> Findings:
     """How many folders can be watched."""
     for name, least in (("max_user_watches", WATCHES_MIN), ("max_user_instances", INSTANCES_MIN)):
         try:
@@ -36,8 +35,10 @@ def inotify(_config: Config) -> Findings:
         yield Finding(f"inotify {name}", Level.WARNING if low else Level.OK, str(value), mend)
 
 
-def open_files(_config: Config) -> Findings:
+def open_files(case: Case) -> Findings:
     """How many files the daemon may open."""
+    if case.server is not None:
+        return  # its unit says so, not this shell
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = hard == resource.RLIM_INFINITY or hard >= FILES_MIN
     shown = "unlimited" if hard == resource.RLIM_INFINITY else str(hard)
@@ -45,22 +46,25 @@ def open_files(_config: Config) -> Findings:
     yield Finding("open files", Level.OK if enough else Level.WARNING, shown, mend)
 
 
-def memory(_config: Config) -> Findings:
+def memory(case: Case) -> Findings:
     """The memory that is free, and for how many drafts."""
     found = psutil.virtual_memory()
     low = found.available < MEMORY_MIN
     mend = "free some: a Next.js build needs about 1 GB" if low else ""
-    awake = max(found.available - MEMORY_MIN, 0) // SERVER_MEMORY
+    room, bound = max(found.available - MEMORY_MIN, 0), ""
+    if case.server is not None and case.server.room is not None and case.server.room < room:
+        room, bound = case.server.room, ", which is what drafterd-drafts.slice leaves them"
+    awake = room // SERVER_MEMORY
     detail = (
         f"{_gigabytes(found.available)} of {_gigabytes(found.total)} available:"
-        f" a build and some {awake} small drafts awake"
+        f" a build and some {awake} small drafts more{bound}"
     )
     yield Finding("memory", Level.WARNING if low else Level.OK, detail, mend)
 
 
-def disk(config: Config) -> Findings:
+def disk(case: Case) -> Findings:
     """The space for releases and dependencies."""
-    state = config.layout().state
+    state = case.config.layout().state
     nearest = next(path for path in (state, *state.parents) if path.exists())
     usage = shutil.disk_usage(nearest)
     level = Level.ERROR if usage.free < DISK_FLOOR else Level.WARNING if usage.free < DISK_MIN else Level.OK
@@ -72,4 +76,4 @@ def _gigabytes(count: float) -> str:
     return f"{count / 1e9:.1f} GB"
 
 
-ALL: tuple[Callable[[Config], Findings], ...] = (inotify, open_files, memory, disk)
+ALL: tuple[Look, ...] = (inotify, open_files, memory, disk)

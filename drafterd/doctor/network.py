@@ -1,11 +1,10 @@
 """Whether builds will find their dependencies: the names, the registry, and the clock that certificates are read by."""
 
-import os
 import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLong
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from drafterd.build import environment
-from drafterd.config import Config
+from drafterd.doctor.case import Case, Look
 from drafterd.doctor.finding import Finding, Findings, Level, good
 
 CLOCK_MAX = timedelta(seconds=90)
@@ -25,9 +24,9 @@ _TIMEOUT = 5.0
 _LATER = "what has been installed before is still built; see that this machine reaches it, or name another registry"
 
 
-def reach(_config: Config) -> Findings:
+def reach(case: Case) -> Findings:
     """The names, the registry and the clock: one request says all three."""
-    around = environment.surroundings(os.environ)
+    around = environment.surroundings(case.environ or {})
     url = environment.registry(around)
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:
@@ -110,4 +109,4 @@ def _clock(theirs: datetime) -> Finding:
     return Finding("clock", Level.WARNING, detail, "let this machine keep time: install and start chrony")
 
 
-ALL: tuple[Callable[[Config], Findings], ...] = (reach,)
+ALL: tuple[Look, ...] = (reach,)

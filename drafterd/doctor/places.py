@@ -2,16 +2,17 @@
 
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 from drafterd.config import DEFAULT_ENV, Config
+from drafterd.doctor.case import Case, Look, Server
 from drafterd.doctor.finding import Finding, Findings, Level, good
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.model import Address
 
+_SOCKETS = "drafterd-api.socket"
 _TIMEOUT = 10.0
 
 
@@ -26,9 +27,9 @@ def daemon_lives(config: Config) -> bool:
     return True
 
 
-def folders(config: Config) -> Findings:
+def folders(case: Case) -> Findings:
     """The folders, which are there or can be made."""
-    layout = config.layout()
+    layout = case.config.layout()
     for name, folder in (
         ("drafts", layout.drafts),
         ("state", layout.state),
@@ -43,8 +44,12 @@ def folders(config: Config) -> Findings:
             yield Finding(name, Level.ERROR, f"{nearest} {why}", f"mend its rights, or set `{name}` to another folder")
 
 
-def ports(config: Config) -> Findings:
+def ports(case: Case) -> Findings:
     """The listeners of the daemon and the proxy."""
+    if case.server is not None:
+        yield from _served(case.config, case.server)
+        return
+    config = case.config
     ours = daemon_lives(config)
     layout = config.layout()
     for key, address in config.listeners().items():
@@ -58,6 +63,20 @@ def ports(config: Config) -> Findings:
             instead = f"{option} HOST:PORT" if option else f"{variable}=HOST:PORT"
             mend = f"stop what holds it, or choose another with {instead}"
             yield Finding(key, Level.ERROR, f"{address} is taken by {_holder(address.port)}", mend)
+
+
+def _served(config: Config, server: Server) -> Findings:
+    """On a server somebody listens everywhere; who, systemd's word for the unit says."""
+    for key, address in config.listeners().items():
+        unit = server.proxy_unit if key.startswith("proxy.") else _SOCKETS
+        if _free(address):
+            start = f"systemctl restart {unit}" if unit else "start your proxy"
+            yield Finding(key, Level.ERROR, f"nobody listens at {address}", start)
+        elif unit and not server.runs(unit):
+            mend = f"stop what holds it, then systemctl restart {unit}"
+            yield Finding(key, Level.ERROR, f"{address} is taken by {_holder(address.port)}", mend)
+        else:
+            yield good(key, f"{address} is held by {unit or _holder(address.port)}")
 
 
 def _free(address: Address) -> bool:
@@ -114,8 +133,9 @@ def _is_ours(port: int, folders: tuple[Path, ...]) -> bool:
     return any(str(folder) in word for word in words for folder in folders)
 
 
-def pool(config: Config) -> Findings:
+def pool(case: Case) -> Findings:
     """The ports for drafts."""
+    config = case.config
     first, last = config.ports.first, config.ports.last
     free = sum(_free(Address("127.0.0.1", port)) for port in range(first, last + 1))
     detail = f"{free} of {last - first + 1} free, {first} to {last}"
@@ -125,14 +145,9 @@ def pool(config: Config) -> Findings:
         yield Finding("ports", Level.ERROR, detail, "choose others with `ports.first` and `ports.last`")
 
 
-def daemon(config: Config) -> Findings:
-    """Whether one is there."""
-    lives = daemon_lives(config)
-    yield good("daemon", f"answers at {config.api_socket}" if lives else f"none at {config.api_socket}")
-
-
-def supervisor(config: Config) -> Findings:
+def supervisor(case: Case) -> Findings:
     """The socket of a supervisord that others start."""
+    config = case.config
     path = config.runtime.socket
     if path is None or config.runtime.managed:
         return  # it lies in our own folder of sockets, and is there while we run
@@ -149,17 +164,21 @@ def supervisor(config: Config) -> Findings:
         yield good("supervisor's socket", str(path))
 
 
-def credentials(config: Config) -> Findings:
+def credentials(case: Case) -> Findings:
     """The operator's values for drafts; never themselves."""
+    if case.environ is None:
+        yield Finding("credentials", Level.WARNING, "only root may read them", "run `doctor` as root")
+        return
     try:
-        values, absent = config.variables()
+        values, absent = case.config.variables(case.environ)
     except DrafterdError as error:
         yield Finding("credentials", Level.ERROR, error.summary, error.hint)
         return
     # A random one is made at the first start.
     missing = [name for name in absent if name != "NEXTAUTH_SECRET"]
     if missing:
-        mend = "add them to the file that `credentials` names, if drafts need them"
+        file = case.server.credentials if case.server else "the file that `credentials` names"
+        mend = f"add them to {file}, if drafts need them"
         yield Finding("credentials", Level.WARNING, f"without {', '.join(missing)}", mend)
     else:
         yield good("credentials", "all given")
@@ -168,7 +187,7 @@ def credentials(config: Config) -> Findings:
         yield Finding("database", Level.WARNING, detail, "set DATABASE_URL in the credentials")
 
 
-ESSENTIAL: tuple[Callable[[Config], Findings], ...] = (folders, ports)
+ESSENTIAL: tuple[Look, ...] = (folders, ports)
 """Without these nothing starts."""
 
-FURTHER: tuple[Callable[[Config], Findings], ...] = (pool, supervisor, credentials, daemon)
+FURTHER: tuple[Look, ...] = (pool, supervisor, credentials)

@@ -1,14 +1,17 @@
 """Programs that drafterd needs: which one is taken, and whether it runs and is new enough."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 
-from drafterd.config import Config
+from drafterd.doctor.case import Case, Look
 from drafterd.doctor.finding import Finding, Findings, Level, good
 from drafterd.domain.errors import DrafterdError
 from drafterd.toolchain import Toolchain, which
@@ -19,11 +22,14 @@ TRAEFIK_MIN = (3, 5)
 NGINX_MIN = (1, 22)
 SUPERVISOR_MIN = (4, 3)
 
+_INSTALL: Mapping[str, str] = {"nginx": "apt-get install nginx-light"}
+_ANSWER = 5.0
+_SAID_MAX = 10_000
 _TIMEOUT = 60.0
 """Seconds for a program to say its version: a large one is read from a busy disk first."""
 
 
-def python(_config: Config) -> Findings:
+def python(_case: Case) -> Findings:
     """Python itself."""
     version = ".".join(map(str, sys.version_info[:3]))
     level = Level.OK if sys.version_info >= PYTHON_MIN else Level.ERROR
@@ -32,7 +38,7 @@ def python(_config: Config) -> Findings:
     )
 
 
-def node(_config: Config) -> Findings:
+def node(_case: Case) -> Findings:
     """Node and npm, which are one installation."""
     with tempfile.TemporaryDirectory(prefix="drafterd-doctor-") as folder:
         try:
@@ -62,17 +68,31 @@ def _passed_over(node: Path) -> str:
     return f"; not {other}, which stands on PATH" if other and Path(other).resolve() != node else ""
 
 
-def supervisord(_config: Config) -> Findings:
+def supervisord(_case: Case) -> Findings:
     """What starts drafts."""
     yield _tool("supervisord", ["--version"], SUPERVISOR_MIN)
 
 
-def proxy(config: Config) -> Findings:
+def proxy(case: Case) -> Findings:
     """The proxy that the configuration names."""
-    if config.proxy.kind == "traefik":
-        yield _tool("traefik", ["version"], TRAEFIK_MIN)
-    elif config.proxy.managed is not False:
+    chosen = case.config.proxy
+    if chosen.kind == "nginx":
         yield _tool("nginx", ["-v"], NGINX_MIN)
+    elif chosen.managed is False and (case.server is None or not case.server.proxy_unit):
+        yield _running_traefik(str(chosen.dashboard))
+    else:
+        yield _tool("traefik", ["version"], TRAEFIK_MIN)
+
+
+def _running_traefik(dashboard: str) -> Finding:
+    """A Traefik that others run is asked: which program it is, they know."""
+    try:
+        with urllib.request.urlopen(f"http://{dashboard}/api/version", timeout=_ANSWER) as answer:
+            said = str(json.loads(answer.read(_SAID_MAX))["Version"])
+    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+        mend = "start it, and let it have its API there (`proxy.dashboard`)"
+        return Finding("traefik", Level.WARNING, f"none says its version at {dashboard}", mend)
+    return _judged("traefik", said, f"at {dashboard}", TRAEFIK_MIN)
 
 
 def _tool(name: str, ask: list[str], least: tuple[int, ...]) -> Finding:
@@ -81,15 +101,19 @@ def _tool(name: str, ask: list[str], least: tuple[int, ...]) -> Finding:
     except DrafterdError as error:
         return Finding(name, Level.ERROR, error.summary, error.hint)
     said = _output([str(path), *ask])
-    match = re.search(r"(\d+)\.(\d+)(?:\.\d+)*", said or "")
+    return _judged(name, said or "", str(path), least)
+
+
+def _judged(name: str, said: str, place: str, least: tuple[int, ...]) -> Finding:
+    """Whether the version that a program has said is new enough."""
+    match = re.search(r"(\d+)\.(\d+)(?:\.\d+)*", said)
+    install = _INSTALL.get(name, "pip install 'drafterd[all]'")
     if match is None:
-        return Finding(name, Level.ERROR, f"{path} does not run", "install it anew: pip install 'drafterd[all]'")
+        return Finding(name, Level.ERROR, f"{place} does not run", f"install it anew: {install}")
     if (int(match[1]), int(match[2])) < least:
         needed = ".".join(map(str, least))
-        return Finding(
-            name, Level.WARNING, f"{match[0]}, {path}", f"use {needed} or newer: pip install 'drafterd[all]'"
-        )
-    return good(name, f"{match[0]}, {path}")
+        return Finding(name, Level.WARNING, f"{match[0]}, {place}", f"use {needed} or newer: {install}")
+    return good(name, f"{match[0]}, {place}")
 
 
 def _output(argv: list[str]) -> str | None:
@@ -102,5 +126,5 @@ def _output(argv: list[str]) -> str | None:
     return done.stdout.strip() or done.stderr.strip()
 
 
-ESSENTIAL: tuple[Callable[[Config], Findings], ...] = (python, node, supervisord, proxy)
+ESSENTIAL: tuple[Look, ...] = (python, node, supervisord, proxy)
 """Without these nothing starts."""

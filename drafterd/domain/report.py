@@ -90,6 +90,7 @@ class StatusReport:
         uptime: Seconds.
         rejected: Folders that cannot be taken, with the reason.
         sandbox: The isolation reached: `none` is said plainly.
+        limits: How drafts are bounded, for people.
         memory: Bytes: `total`, `available`.
         disk: Bytes where the state lies: `total`, `free`.
     """
@@ -107,3 +108,4 @@ class StatusReport:
     rejected: Mapping[str, Problem] = field(default_factory=dict)
     memory: Mapping[str, int] = field(default_factory=dict)
     disk: Mapping[str, int] = field(default_factory=dict)
+    limits: str = ""

@@ -72,6 +72,7 @@ class Control:
         home_port: Callable[[DraftId], int | None],
         ports_free: Callable[[], int],
         sandbox: str,
+        limits: str = "",
         restarting: set[InstanceId],
         usage: Callable[[], Mapping[int, int]],
         clock: Callable[[], float] = time.time,
@@ -94,6 +95,7 @@ class Control:
         self._home_port = home_port
         self._ports_free = ports_free
         self._sandbox = sandbox
+        self._limits = limits
         self._restarting = restarting
         self._measure = usage
         self._usage: Mapping[int, int] = {}
@@ -120,6 +122,7 @@ class Control:
             queue=len([build for build in self.queue() if build.status is BuildStatus.QUEUED]),
             ports_free=self._ports_free(),
             sandbox=self._sandbox,
+            limits=self._limits,
             proxy=checks[1],
             runtime=checks[0],
             ready=self.ready,

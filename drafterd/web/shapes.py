@@ -164,6 +164,7 @@ class StatusShape(Shape):
     proxy: CheckShape
     runtime: CheckShape
     sandbox: str
+    limits: str
     problems: tuple[ProblemShape, ...]
     rejected: tuple[RejectedShape, ...]
 
@@ -182,6 +183,7 @@ class StatusShape(Shape):
             proxy=CheckShape.of(status.proxy),
             runtime=CheckShape.of(status.runtime),
             sandbox=status.sandbox,
+            limits=status.limits,
             problems=tuple(ProblemShape.of(problem, full=full) for problem in status.problems),
             rejected=tuple(
                 RejectedShape(name=name, problem=ProblemShape.of(problem, full=full))

@@ -117,6 +117,17 @@ def test_the_random_secret_is_made_once_and_counts(tmp_path):
     assert config.model_copy(update={"credentials": file}).variables({})[0]["NEXTAUTH_SECRET"] == "own"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_root_may_look_at_the_secrets_of_the_daemons_user_and_of_nobody_else(tmp_path):
+    config = load(state=str(tmp_path / "state"), drafts=str(tmp_path / "drafts"))
+    made = keep_secret(config.nextauth_file)
+    os.chown(config.nextauth_file, 4711, 4711)
+    with pytest.raises(ConfigError, match="of user 4711"):
+        config.variables({})
+    os.chown(config.nextauth_file.parent, 4711, 4711)
+    assert config.variables({})[0]["NEXTAUTH_SECRET"] == made
+
+
 def test_null_takes_a_default_out():
     values, absent = load(env={"GROQ_MODEL": None, "DATABASE_URL": None, "MORE": "{{ url }}"}).variables({})
     assert "GROQ_MODEL" not in values
