@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # imported late, like all that other commands need not wait f
     from drafterd.config import Config
     from drafterd.doctor import Server
     from drafterd.install.ground import Ground
+    from drafterd.install.record import Record
 
 _TIMEOUT = 20.0
 _WATCHED = (".service", ".socket", ".path")
@@ -53,7 +54,7 @@ def server(config: "Config") -> "Server | None":
     proxy = _facts().get("proxy", "traefik")
     return Server(
         proxy=proxy,
-        services=_services(_ground(), *(("nginx.service",) if proxy == choices.Proxy.SYSTEM_NGINX else ())),
+        services=_services(*(("nginx.service",) if proxy == choices.Proxy.SYSTEM_NGINX else ())),
         environ=environment(config),
         credentials=choices.CREDENTIALS,
         room=_room(),
@@ -67,10 +68,16 @@ def _ground() -> "Ground":
 
 
 def _facts() -> Mapping[str, str]:
+    return _record().facts
+
+
+def _record() -> "Record":
+    from drafterd.install.record import Record
+
     try:
-        return _ground().facts()
+        return _ground().record()
     except DrafterdError:
-        return {}
+        return Record()
 
 
 def _is_installed(config: "Config") -> bool:
@@ -80,15 +87,11 @@ def _is_installed(config: "Config") -> bool:
     return config.layout().state == choices.STATE and bool(_facts())
 
 
-def _services(ground: "Ground", *more: str) -> Mapping[str, str]:
+def _services(*more: str) -> Mapping[str, str]:
     """What systemd says of each unit that was laid down, but for those that run for a moment only."""
     from drafterd.install import choices
 
-    try:
-        known = ground.known()
-    except DrafterdError:
-        known = {}
-    laid = {path.name for path in known if path.parent == choices.UNITS and path.suffix in _WATCHED}
+    laid = {path.name for path in _record().files if path.parent == choices.UNITS and path.suffix in _WATCHED}
     names = [*sorted(laid - {choices.NGINX_RELOAD}), *more]
     said = _systemctl("is-active", *names).split()
     return dict(zip(names, said, strict=True)) if len(said) == len(names) else {}
