@@ -1,18 +1,20 @@
 """What npm has downloaded, shared by all builds: contents alone, each under the hash of what it holds.
 
-A build sees them below a cache of its own and cannot change them; what it adds is taken over once its hash is
-right. Never shared is npm's index, which says what an address has answered, nor anything that pnpm, Yarn and
-Bun keep: they trust what lies in their caches, and any install script could have put it there.
+A build sees them below a cache of its own and cannot change them; what it adds is taken over once it has ended
+and the hash is right, and npm compares the hash again at each use. Never shared is npm's index, which says what
+an address has answered, nor anything that pnpm, Yarn and Bun keep: they trust what lies in their caches, and any
+install script could have put it there.
 """
 
 import hashlib
+import os
 import re
 import stat
 from pathlib import Path
 
 import structlog
 
-from drafterd import files, tree
+from drafterd import tree
 from drafterd.domain.errors import BadDraft
 from drafterd.domain.interfaces import Layer
 
@@ -25,7 +27,6 @@ _MODE = 0o777
 """Of folders: a layer's place can be written into as its lower folder could be, whoever the build runs as."""
 _LIMITS = tree.TreeLimits(files=20_000, depth=3, size=2_000_000_000)
 """Of what is taken over at a time."""
-_FILE_MAX = 200_000_000
 
 _log = structlog.get_logger(__name__)
 
@@ -46,7 +47,10 @@ def layer(shared: Path, cache: Path, room: Path) -> Layer:
 
 
 def take(shared: Path, added: Path) -> None:
-    """Take over what a build has added, where it is what its name says. A full disk costs no more than that."""
+    """Take over what a build has added, where it is what its name says; none of its processes may be left.
+
+    A full disk costs no more than that.
+    """
     try:
         found = tree.scan(added / _ALGORITHM, ignore=frozenset(), limits=_LIMITS)
         for name, entry in found.entries.items():
@@ -60,12 +64,17 @@ def take(shared: Path, added: Path) -> None:
 
 
 def _take(shared: Path, added: Path, name: str) -> None:
-    data = files.read_regular(added / _ALGORITHM / name, limit=_FILE_MAX)
-    if hashlib.sha512(data).hexdigest() != name.replace("/", ""):
-        return
     *folders, last = (_ALGORITHM, *name.split("/"))
-    _folder(shared, *folders)
-    files.write_atomic(shared.joinpath(*folders, last), data, sync=False)
+    path = added.joinpath(*folders, last)
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_nlink > 1 or not stat.S_ISREG(status.st_mode):
+            return  # by another name it could be changed later
+        if hashlib.file_digest(file, _ALGORITHM).hexdigest() != name.replace("/", ""):
+            return
+        os.fchmod(file.fileno(), 0o644)
+        _folder(shared, *folders)
+        path.rename(shared.joinpath(*folders, last))
 
 
 def _folder(shared: Path, *parts: str) -> None:

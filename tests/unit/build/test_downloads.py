@@ -51,6 +51,7 @@ def test_what_is_not_is_left(shared, added, tmp_path):
     link = place(added, b"the operator's")
     link.parent.mkdir(parents=True)
     link.symlink_to(tmp_path / "token")
+    (tmp_path / "by another name").hardlink_to(content(added, b"changed later"))
     os.mkfifo(added / "sha512" / "pipe")
     downloads.take(shared, added)
     assert contents(shared) == []
