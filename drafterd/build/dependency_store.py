@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -245,6 +246,8 @@ class DependencyStore:
         if root.is_symlink() or not root.is_dir():
             raise _Damaged(f"{NODE_MODULES} is no folder")
         found = tree.scan(root, ignore=frozenset(), limits=_LIMITS)
+        if not all(entry.link is not None or stat.S_ISREG(entry.mode) for entry in found.entries.values()):
+            raise _Damaged(f"{NODE_MODULES} holds a pipe, a socket or a device")
         new.mkdir(parents=True)
         if moved and not _is_shared(root):
             root.rename(new / NODE_MODULES)

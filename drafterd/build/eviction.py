@@ -1,7 +1,8 @@
 """Keeps what can be made again within a budget of disk: what is cheapest to make again goes first.
 
-The order: what npm has downloaded, the longest kept first; package managers and dependencies used longest ago;
-`.next/cache` of the drafts built longest ago. Nothing that a build or a release is using goes.
+The order: what npm has downloaded, the longest kept first (an install that misses it fetches it again); package
+managers and dependencies used longest ago; `.next/cache` of the drafts built longest ago. Nothing else that a
+build or a release is using goes.
 """
 
 import contextlib

@@ -136,17 +136,16 @@ class Packages:
     async def _kept(self, key: str, installed: Path, *, layered: bool, replace: bool) -> None:
         """Store what was just installed, and go on with it. Raises `OSError`: it got lost on the way."""
         store, scratch, locks = self._tools.store, self._commands.scratch, self._commands.crew.manager.locks
-        self._held.enter_context(store.using(key))
-        kept = await in_thread(
-            lambda: store.keep(
-                key, installed, locks=locks, scratch=scratch, linked=not self._own, moved=layered, replace=replace
+        with store.using(key):
+            kept = await in_thread(
+                lambda: store.keep(
+                    key, installed, locks=locks, scratch=scratch, linked=not self._own, moved=layered, replace=replace
+                )
             )
-        )
-        if layered and kept:
-            if not await self._lent(key, 0.0):
-                raise OSError(errno.EIO, "the packages that were just stored are damaged")
-            return
-        self.close()
+            if layered and kept:
+                if not await self._lent(key, 0.0):
+                    raise OSError(errno.EIO, "the packages that were just stored are damaged")
+                return
         await in_thread(self._moved, installed, locks)
 
     def _moved(self, installed: Path, locks: tuple[str, ...]) -> None:

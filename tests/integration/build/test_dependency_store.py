@@ -308,3 +308,11 @@ def test_others_do_not_wait_while_a_tree_is_deleted(store, installed, scratch, m
     replace(store, budget=0).sweep()
     assert waited == [False]
     assert list(store.folder.iterdir()) == []
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_tree_with_a_pipe_in_it_is_not_kept(store, installed, scratch, moved):
+    os.mkfifo(installed / "node_modules" / "left" / "pipe")
+    assert not store.keep(KEY, installed, scratch=scratch, moved=moved)
+    assert (installed / "node_modules" / "left" / "index.js").exists()

@@ -149,3 +149,4 @@ async def test_the_budget_is_kept(tmp_path):
         build = await world.build(dropped(world, HELLO))
     assert build.status is BuildStatus.SUCCEEDED
     assert list(world.layout.dependencies.iterdir()) == []
+    assert not [path for path in world.layout.downloads.rglob("*") if path.is_file()]
