@@ -6,10 +6,11 @@ interrupted, its processes are ended, and the planner asks again.
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from drafterd.build.settings import BuildSettings
 from drafterd.build.steps import SNAPSHOT
 from drafterd.build.threads import in_thread
 from drafterd.build.unsteady import Unsteady
-from drafterd.domain.capacity import held_back
+from drafterd.domain.capacity import YOUNG, held_back
 from drafterd.domain.errors import Busy, DrafterdError
 from drafterd.domain.interfaces import Ledger, Sandbox
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Mend, Problem, Release
@@ -45,10 +46,12 @@ class _Active:
     """A build that has a slot, until it has ended; then it only cleans up behind itself.
 
     Attributes:
+        began: When it got it, by `time.monotonic`.
         ending: It is being cancelled; `problem` is what a person said, if one did.
     """
 
     build: Build
+    began: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
     ending: bool = False
     problem: Problem | None = None
@@ -126,11 +129,26 @@ class BuildQueue:
         """What runs and what waits, in the order of its turn."""
         return (*self._building(), *map(self._waiting.__getitem__, self._turns()))
 
-    def held_back(self) -> str:
-        """Why what waits does not begin now, for people; "": it does."""
-        settings = self._settings
-        available, pressure = settings.memory()
-        return held_back(len(self._building()), slots=settings.slots, available=available, pressure=pressure)
+    def held_back(self, draft: DraftId) -> str:
+        """Why a draft's build that waits does not begin now, for people; "": it does."""
+        if active := self._active.get(draft):
+            running = active.build.status.active
+            return f"waits until its build {active.build.number} has {'ended' if running else 'been cleared away'}"
+        before = itertools.takewhile(lambda other: other != draft, self._turns())
+        return self._full(before=sum(other not in self._active for other in before))
+
+    def _full(self, *, before: int = 0) -> str:
+        """Why no more builds begin; `before`: so many of those that wait have their turn before."""
+        building, now = self._building(), time.monotonic()
+        young = sum(now - active.began < YOUNG for active in self._active.values() if active.build.status.active)
+        available, pressure = self._settings.memory()
+        return held_back(
+            len(building) + before,
+            young=young + before,
+            slots=self._settings.slots,
+            available=available,
+            pressure=pressure,
+        )
 
     def _building(self) -> list[Build]:
         """What has a slot: deleting what a build leaves behind takes none, and can take long."""
@@ -257,7 +275,7 @@ class BuildQueue:
     def _fill(self, group: asyncio.TaskGroup) -> None:
         """Give free slots to what somebody looks at, then to what has waited longest."""
         for draft in self._turns():
-            if self.held_back():
+            if self._full():
                 return
             if draft not in self._active:
                 active = _Active(build=self._waiting.pop(draft))

@@ -82,6 +82,8 @@ class BuildConfig(Section):
 
     slots: values.Slots = None
     """Builds at once; `auto` is one per two cores."""
+    queue_max: values.Count = 100
+    """Builds that may wait; a draft that finds the queue full asks again by itself."""
     timeout: values.PositiveDuration = 600.0
     """Deadline of a whole build."""
     memory_max: values.Size = 3 << 30

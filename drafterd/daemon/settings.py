@@ -80,6 +80,7 @@ def build_settings(config: Config) -> BuildSettings:
     """What the builds are told."""
     return BuildSettings(
         slots=build_slots(config.build.slots, os.cpu_count() or 1),
+        queue_max=config.build.queue_max,
         timeout=config.build.timeout,
         keep_builds=config.keep.builds,
         disk_budget=config.keep.disk_budget,

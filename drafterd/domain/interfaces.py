@@ -129,8 +129,8 @@ class Builds(Protocol):
         """What runs and what waits, in the order of its turn."""
         ...
 
-    def held_back(self) -> str:
-        """Why what waits does not begin now, for people; "": it does."""
+    def held_back(self, draft: DraftId) -> str:
+        """Why a draft's build that waits does not begin now, for people; "": it does."""
         ...
 
     def watched(self, draft: DraftId) -> AbstractContextManager[None]:

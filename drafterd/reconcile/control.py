@@ -180,9 +180,9 @@ class Control:
         """What is being built, then what waits, in the order of its turn."""
         return self._builds.queue()
 
-    def held_back(self) -> str:
-        """Why what waits to be built does not begin now, for people; "": it does."""
-        return self._builds.held_back()
+    def held_back(self, draft: DraftId) -> str:
+        """Why a draft that waits to be built does not begin now, for people; "": it does."""
+        return self._builds.held_back(draft)
 
     async def scan(self) -> None:
         """Look at every folder now."""

@@ -4,9 +4,12 @@ The models are the contract and the source of the OpenAPI document. Times are UT
 durations seconds, sizes bytes.
 """
 
+from collections.abc import Callable
+
 from pydantic import BaseModel
 
 from drafterd.domain.model import Build, Edit, FixRecord, Instance
+from drafterd.domain.names import DraftId
 from drafterd.domain.releases import Kept
 from drafterd.domain.repair import printable
 from drafterd.domain.report import Check, DraftReport, StatusReport, Undone
@@ -242,8 +245,8 @@ class QueueShape(Shape):
     items: tuple[QueuedShape, ...]
 
     @classmethod
-    def of(cls, builds: tuple[Build, ...], *, held_back: str) -> "QueueShape":
-        """The queue in JSON. `held_back`: why what waits does not begin."""
+    def of(cls, builds: tuple[Build, ...], *, held_back: Callable[[DraftId], str]) -> "QueueShape":
+        """The queue in JSON. `held_back`: why a draft that waits does not begin."""
         rows: list[QueuedShape] = []
         waiting = 0
         for build in builds:
@@ -257,7 +260,7 @@ class QueueShape(Shape):
                     position=0 if running else waiting,
                     step=build.step,
                     since=utc(build.started if running else build.created),
-                    why="is being built" if running else held_back or "begins now",
+                    why="is being built" if running else held_back(build.draft) or "begins now",
                 )
             )
         return cls(items=tuple(rows))

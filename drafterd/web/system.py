@@ -61,7 +61,7 @@ async def routes(call: Call[Query, Body]) -> web.StreamResponse:
 
 async def queue(call: Call[Query, Body]) -> web.StreamResponse:
     """Who builds, who waits."""
-    return json_answer(QueueShape.of(call.control.queue(), held_back=call.control.held_back()))
+    return json_answer(QueueShape.of(call.control.queue(), held_back=call.control.held_back))
 
 
 async def scan(call: Call[Query, Body]) -> web.StreamResponse:

@@ -353,6 +353,7 @@ async def test_what_a_build_leaves_behind_holds_up_its_own_draft_only(tmp_path, 
             other = await world.build(world.drop({"index.html": "x"}, draft=OTHER), OTHER)
             assert other.status is BuildStatus.SUCCEEDED
             assert [(build.draft, build.status) for build in world.queue.queue()] == [(HELLO, BuildStatus.QUEUED)]
+            assert world.queue.held_back(HELLO) == "waits until its build 1 has been cleared away"
         finally:
             deleted.set()
         assert (await world.ended(2)).status is BuildStatus.SUCCEEDED
@@ -382,13 +383,44 @@ async def test_a_further_build_waits_for_memory_and_says_so(tmp_path):
         for draft in (HELLO, OTHER):
             await world.queue.enqueue(draft, world.drop_script(_waits(tmp_path / draft), draft=draft))
         await _begun(tmp_path / HELLO)
-        assert world.queue.held_back().startswith("waits for memory: 0.0 GB are free")
+        assert world.queue.held_back(OTHER).startswith("waits for memory: 0.0 GB are free")
         assert not (tmp_path / OTHER).exists()
         free[0] = 10_000_000_000
         await _begun(tmp_path / OTHER)
         for draft in (HELLO, OTHER):
             (tmp_path / f"{draft}.go").touch()
             assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
+
+
+async def test_builds_that_begin_together_share_the_memory_that_is_free(tmp_path):
+    settings = BuildSettings(slots=8, grace=1, memory=lambda: (2_500_000_000, 0.0))
+    async with World(tmp_path, settings=settings, sandbox="plain").running() as world:
+        drafts = [DraftId(name) for name in "abcd"]
+        for draft in drafts:
+            await world.queue.enqueue(draft, world.drop_script(_waits(tmp_path / draft), draft=draft))
+        for draft in drafts[:2]:
+            await _begun(tmp_path / draft)
+        assert [build.status for build in world.queue.queue()] == [BuildStatus.RUNNING] * 2 + [BuildStatus.QUEUED] * 2
+        assert "just begun" in world.queue.held_back(drafts[2])
+        for draft in drafts:
+            (tmp_path / f"{draft}.go").touch()
+        for draft in drafts:
+            assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
+
+
+async def test_what_waits_says_why_each_for_itself(tmp_path):
+    settings = BuildSettings(slots=2, grace=1)
+    third, fourth = DraftId("third"), DraftId("fourth")
+    async with World(tmp_path, settings=settings, sandbox="plain").running() as world:
+        await world.queue.enqueue(HELLO, world.drop_script(_waits(tmp_path / HELLO)))
+        await _begun(tmp_path / HELLO)
+        await world.queue.enqueue(third, "k")
+        await world.queue.enqueue(fourth, "k")
+        assert world.queue.held_back(third) == ""
+        assert world.queue.held_back(fourth) == "waits for a free build slot", "one is free, and not for it"
+        await world.queue.enqueue(HELLO, "newer")
+        assert world.queue.held_back(HELLO) == "waits until its build 1 has ended"
+        await world.ended(1)
 
 
 async def test_a_full_queue_says_so(tmp_path):

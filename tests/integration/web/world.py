@@ -92,7 +92,7 @@ class Doors:
     def queue(self) -> tuple[Build, ...]:
         return tuple(build for view in self.views.values() for build in view.builds if build.status.active)
 
-    def held_back(self) -> str:
+    def held_back(self, _draft: DraftId) -> str:
         return "waits for a free build slot"
 
     def watched(self, _draft: DraftId) -> AbstractContextManager[None]:

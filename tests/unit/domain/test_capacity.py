@@ -19,6 +19,16 @@ def test_slots_follow_the_cores_or_what_was_asked_for(asked, cores, slots):
     ],
 )
 def test_another_build_begins_when_there_is_room(running, available, pressure, why):
-    found = held_back(running, slots=2, available=available, pressure=pressure)
+    found = held_back(running, young=0, slots=2, available=available, pressure=pressure)
     assert found.startswith(why)
     assert bool(found) is bool(why)
+
+
+@pytest.mark.parametrize(("free", "begin"), [(0, 1), (1_300_000_000, 1), (2_500_000_000, 2), (20_000_000_000, 8)])
+def test_so_many_begin_at_once_as_there_is_memory_for_all_of_them(free, begin):
+    begun = 0
+    while not held_back(begun, young=begun, slots=8, available=free, pressure=0.0):
+        begun += 1
+    assert begun == begin
+    if begun < 8:
+        assert "just begun" in held_back(begun, young=begun, slots=8, available=free, pressure=0.0)
