@@ -98,6 +98,7 @@ class BuildQueue:
         )
         self._waiting: dict[DraftId, Build] = {}
         self._active: dict[DraftId, _Active] = {}
+        self._refused: dict[DraftId, None] = {}
         self._unsteady = Unsteady(retry_after=settings.retry_after, clock=clock)
         self._builds: dict[DraftId, tuple[Build, ...]] = {}
         self._releases: dict[DraftId, tuple[Release, ...]] = {}
@@ -141,13 +142,9 @@ class BuildQueue:
         """Why no more builds begin; `before`: so many of those that wait have their turn before."""
         building, now = self._building(), time.monotonic()
         young = sum(now - active.began < YOUNG for active in self._active.values() if active.build.status.active)
-        available, pressure = self._settings.memory()
+        slots, (available, pressure) = self._settings.slots, self._settings.memory()
         return held_back(
-            len(building) + before,
-            young=young + before,
-            slots=self._settings.slots,
-            available=available,
-            pressure=pressure,
+            len(building) + before, young=young + before, slots=slots, available=available, pressure=pressure
         )
 
     def _building(self) -> list[Build]:
@@ -189,6 +186,7 @@ class BuildQueue:
                 self._save(waiting)
             return waiting
         if waiting is None and len(self._waiting) >= self._settings.queue_max:
+            self._refused[draft] = None
             raise Busy(f"{len(self._waiting)} builds wait already", hint="wait for some of them to end, or cancel them")
         build = Build(
             draft=draft,
@@ -202,6 +200,7 @@ class BuildQueue:
             self._save(replace(waiting, status=BuildStatus.CANCELLED, finished=self._clock()))
         if active:
             self._end(active, None)
+        self._refused.pop(draft, None)
         self._waiting[draft] = build  # in the place of the one it replaces: a draft keeps its turn
         self._save(build)
         self._wake.set()
@@ -242,13 +241,14 @@ class BuildQueue:
     # The work
 
     async def run(self) -> None:
-        """Build what waits, until cancelled; what runs then is ended and found interrupted."""
+        """Build what waits, until cancelled; what runs then is ended, and asked for again at the next start."""
         await self._recover()
         async with asyncio.TaskGroup() as group:
             try:
                 while True:
                     self._wake.clear()
                     self._fill(group)
+                    self._invite()
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_LOOK_EVERY if self._waiting else None):
                             await self._wake.wait()
@@ -283,6 +283,12 @@ class BuildQueue:
                 active.task = group.create_task(self._work(active), name=f"build {draft}")
                 active.task.add_done_callback(partial(self._leave, active))
 
+    def _invite(self) -> None:
+        """Have those look again that found the queue full, in their order, as many as there is room for."""
+        for draft in list(self._refused)[: max(0, self._settings.queue_max - len(self._waiting))]:
+            del self._refused[draft]
+            self._on_change(draft)
+
     def _leave(self, active: _Active, _ended: asyncio.Task[None]) -> None:
         """Let the draft's next build begin; one that was cancelled before its task began has not been ended yet."""
         self._active.pop(active.build.draft, None)
@@ -316,35 +322,31 @@ class BuildQueue:
         try:
             order = self._order(build.draft)
         except OSError as error:
-            retry = self._settings.retry_after
-            problem = failure.of_system(error, SNAPSHOT, now=self._clock(), retry=retry).problem
-            ended = replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem)
-            self._set(active, ended)
-            return None
+            problem = failure.of_system(error, SNAPSHOT, now=self._clock(), retry=self._settings.retry_after).problem
         except DrafterdError as error:
             problem = failure.failed(error.code, error.summary, step=SNAPSHOT, hint=error.hint).problem
-            ended = replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem)
-            self._set(active, ended)
+        else:
+            if order is not None and order.key == build.key:
+                return order
+            gone = replace(build, status=BuildStatus.CANCELLED, step=SNAPSHOT, finished=self._clock())
+            self._set(active, self._unsteady.counted(gone))
             return None
-        if order is None or order.key != build.key:
-            ended = replace(build, status=BuildStatus.CANCELLED, step=SNAPSHOT, finished=self._clock())
-            self._set(active, self._unsteady.counted(ended))
-            return None
-        return order
+        self._set(active, replace(build, status=BuildStatus.FAILED, finished=self._clock(), problem=problem))
+        return None
 
     # Its own books
 
     def _unfinished(self, active: _Active) -> Build:
         """How a cancelled build is recorded: somebody ended it, or the daemon stops."""
-        # A daemon that is stopped in order owes the build no blame: it is asked for again at the next start.
-        status = BuildStatus.CANCELLED
-        return replace(active.build, status=status, finished=self._clock(), problem=active.problem)
+        # Not as interrupted: three of those in a row are held against the build. It is asked for again.
+        return replace(active.build, status=BuildStatus.CANCELLED, finished=self._clock(), problem=active.problem)
 
     def _drop(self, draft: DraftId, problem: Problem | None) -> None:
         """Take a draft's build out of the line."""
         waiting = self._waiting.pop(draft, None)
         if waiting:
             self._save(replace(waiting, status=BuildStatus.CANCELLED, finished=self._clock(), problem=problem))
+            self._wake.set()
 
     def _end(self, active: _Active, problem: Problem | None) -> None:
         """Cancel a running build; once, so that its processes keep their time to end."""

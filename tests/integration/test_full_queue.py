@@ -65,7 +65,7 @@ async def test_a_draft_that_finds_the_queue_full_says_so_and_is_taken_in_later(t
         await eventually(lambda: is_order(server, ["a", "b", "c"]))
 
         (tmp_path / "a").touch()
-        await eventually(lambda: is_order(server, ["b", "c", "d"]), within=40)
+        await eventually(lambda: is_order(server, ["b", "c", "d"]), within=10)
         assert not await problem_of(server, "d")
         for draft in drafts:
             (tmp_path / draft).touch()
