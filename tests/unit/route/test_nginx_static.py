@@ -1,5 +1,6 @@
 """nginx's static part: what is put into it, and what cannot be. That nginx takes it is the contract's business."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from drafterd.domain.model import Address
 from drafterd.route import nginx_static
 from drafterd.route.nginx_static import command, drafts_configuration, pid_file, write_static
 from drafterd.route.table import RouteSettings
+from drafterd.route.tls import Tls
 
 PLACES: dict[str, Any] = {"listen": Address("127.0.0.1", 8080), "dashboard": Address("127.0.0.1", 8742)}
 SETTINGS = RouteSettings(edge=Address("127.0.0.1", 8741), certificate=Path("/unused"))
@@ -77,6 +79,19 @@ def test_the_sample_for_an_nginx_of_the_system_is_what_drafterd_would_write() ->
         routes_file=Path("/var/lib/drafterd/routes/nginx/drafts.map"),
     )
     assert sample.endswith(text)
+
+
+def test_the_sample_tells_what_https_needs() -> None:
+    sample = (resources.folder("etc") / "nginx" / "drafterd.conf").read_text()
+    told = [line for line in sample.splitlines() if re.match(r"#( {2}\S|server|\})", line)]
+    pem, key = Path("/etc/ssl/drafts.pem"), Path("/etc/ssl/drafts.key")
+    tls = Tls(certificate=pem, key=key, plain=Address("0.0.0.0", 80))
+    text = written(listen=Address("0.0.0.0", 443), tls=tls)
+    plain = sample.replace("\n#", "\n").splitlines()
+    needed = [line for line in text.splitlines() if line and line not in plain]
+    assert told
+    assert all(line[1:] in text.splitlines() for line in told)
+    assert not [line for line in needed if line.startswith("  ssl_") or "443" in line or "308" in line]
 
 
 def test_files_are_served_only_where_nginx_may_read_them() -> None:
