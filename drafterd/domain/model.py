@@ -232,7 +232,7 @@ class Intent:
     """What the operator asked, kept in the ledger.
 
     Attributes:
-        pinned: The release that must serve, or None: the newest good one.
+        pinned: The release that must serve, or None: that of the source, if it is good.
         stamp: What it was said about, whose change ends it: the source (REMOVE), its content (pin; "": the next).
     """
 

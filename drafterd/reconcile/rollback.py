@@ -65,7 +65,7 @@ class Rollback:
         return True
 
     async def unpin(self, draft: DraftId) -> bool:
-        """Let the newest good release serve again; False if none is pinned. Raises `NotFound`."""
+        """Let the release of the source serve again, if it is good; False if none is pinned. Raises `NotFound`."""
         self._view(draft)
         intent = self._ledger.intent(draft)
         if intent.pinned is None:

@@ -117,7 +117,7 @@ class Dashboard:
         )
 
     async def rollback(self, request: web.Request) -> web.StreamResponse:
-        """A button of a draft's page: another release is to serve; without a name the newest good one again."""
+        """A button of a draft's page: another release is to serve; without a name that of the source again."""
         demand(request, self._access, Need.TOKEN)
         draft = parse_draft_id(request.match_info["id"])
         release = (await request.post()).get("release", "")

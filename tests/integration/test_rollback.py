@@ -105,6 +105,9 @@ async def the_command(server, draft):
     assert (code, "no good release before r1" in said_so) == (6, True), said_so
     code, said_so = await command(server, draft, "7")
     assert (code, "kept are r3 (bad), r2, r1 (serving)" in said_so) == (3, True), said_so
+    code, said_so = await command(server, draft, "r3")
+    assert (code, "kept are r3 (bad), r2, r1 (serving)" in said_so) == (6, True), said_so
+    assert await said(server, draft) == "r1"
     code, said_so = await command(server, draft, "2")
     assert (code, "r2 serves" in said_so) == (0, True), said_so
     code, said_so = await command(server, draft, "--unpin")
