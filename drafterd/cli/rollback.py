@@ -23,7 +23,9 @@ Release = Annotated[
         show_default=False,
     ),
 ]
-Unpin = Annotated[bool, typer.Option("--unpin", help="End an earlier rollback: the release of the source serves again.")]
+Unpin = Annotated[
+    bool, typer.Option("--unpin", help="End an earlier rollback: the release of the source serves again.")
+]
 
 
 @asking

@@ -33,9 +33,10 @@ async def a_bad_one(server):
 
 
 async def test_a_click_goes_back_and_another_one_forward(server, browser):
-    for word in ("one", "two"):
-        server.drop("shop", node_server(word))
-        await eventually(lambda word=word: says(server, word), within=60)
+    server.drop("shop", node_server("one"))
+    await eventually(lambda: says(server, "one"), within=60)
+    server.drop("shop", node_server("two"))
+    await eventually(lambda: says(server, "two"), within=60)
     address = re.search(r"http://\S+/\?code=\S+", server.output())
     assert address
     async with browser.visit() as visit:
