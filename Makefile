@@ -32,7 +32,7 @@ test: $(VENV)/.dev  ## install what the tests need and run them all: unit, integ
 
 test-systemd: $(VENV)/.dev  ## boot a systemd in a container, install drafterd there and use it; needs root and Debian
 	@tests/packages boot
-	$(BIN)/pytest tests/boot $(ARGS)
+	$(BIN)/pytest -rs tests/boot $(ARGS)
 
 e2e: $(VENV)/.dev  ## the whole matrix of real drafts in a browser
 	@tests/packages

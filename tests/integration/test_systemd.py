@@ -226,7 +226,7 @@ def traefik(tmp_path) -> Iterator[tuple[str, Path]]:
     text = (resources.folder("etc") / "traefik.yml").read_text()
     config = tmp_path / "traefik.yml"
     config.write_text(
-        text.replace('":80"', '"127.0.0.1:0"')
+        text.replace('"0.0.0.0:80"', '"127.0.0.1:0"')
         .replace("127.0.0.1:8742", f"127.0.0.1:{port}")
         .replace("/var/lib/drafterd/routes/traefik/drafts.yml", str(routes))
     )

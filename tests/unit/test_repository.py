@@ -68,7 +68,6 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "doctor/places.py",
         "doctor/tools.py",
     ),
-    "integration/install/test_root.py": ("install/others.py",),
     "unit/config/test_load.py": (
         "config/checks.py",
         "config/draft.py",
@@ -150,7 +149,12 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "web/pages.py",
         "web/visits.py",
     ),
-    "integration/install/test_root.py": ("cli/install.py", "install/finding.py", "install/taken.py"),
+    "integration/install/test_root.py": (
+        "cli/install.py",
+        "install/finding.py",
+        "install/others.py",
+        "install/taken.py",
+    ),
     "unit/install/test_laid.py": ("install/choices.py",),
     "integration/cli/test_publish.py": ("daemon/publication.py",),
     "integration/test_wheel.py": ("__main__.py",),

@@ -1,5 +1,6 @@
 """Killed between any two steps and run again, an installation or a removal ends as one that nothing happened to."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,6 +17,12 @@ from drafterd.install.perform import Installation
 
 SERVICES = (places.SUPERVISOR, places.TRAEFIK, places.SOCKET, places.DAEMON)
 READS = {places.TRAEFIK: places.CONFIG / "traefik.yml", places.SUPERVISOR: places.CONFIG / "supervisord.conf"}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """The power stays on here, so that nothing has to reach the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 class Killed(BaseException):
