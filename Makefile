@@ -41,10 +41,13 @@ e2e: $(VENV)/.dev  ## the whole matrix of real drafts in a browser
 bench: $(VENV)/.dev  ## measure: make bench ARGS="NAME [--json]"; without ARGS a list of names
 	@$(BIN)/python -m bench $(ARGS)
 
-lock: $(VENV)/.dev  ## resolve requirements.lock anew (hashes, no download addresses)
+LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+  --custom-compile-command 'make lock' pyproject.toml
+
+lock: $(VENV)/.dev  ## resolve requirements.lock anew (hashes, no download addresses), and what of it a server needs
 	$(PIP) install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
-	  --all-extras --custom-compile-command 'make lock' pyproject.toml --output-file requirements.lock
+	$(BIN)/$(LOCK) --upgrade --all-extras --output-file requirements.lock
+	$(BIN)/$(LOCK) --upgrade --extra all --constraint requirements.lock --no-annotate --output-file requirements-server.lock
 
 clean:  ## remove .venv and caches; drafts and state stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

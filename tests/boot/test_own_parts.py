@@ -6,6 +6,7 @@ import pytest
 
 from tests.boot.installed import Installed
 from tests.boot.test_boot import DRAFTS, answer
+from tests.builders import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 SETTINGS = "/etc/drafterd/drafterd.yaml"
@@ -53,6 +54,7 @@ async def test_an_own_supervisord_runs_the_drafts(server: Installed) -> None:
     await server.run("sh", "-c", part(said, "where that is not there yet"))
     server.at("/etc/own-supervisord.conf").write_text(part(said, "beside what you have in it"))
     await run_it(server, "own-supervisor.service", SUPERVISOR)
+    await eventually(server.at(THEIRS).exists, within=30)
     assert "drafterd runs." in await server.drafterd(*INSTALL, "--supervisor", "existing")
     await answer(server)
     for draft in DRAFTS:
