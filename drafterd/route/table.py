@@ -41,6 +41,9 @@ _STRAY = 50
 _DRAFTS_ANY = 2
 _ANYTHING = 1
 
+_NOBODY = "Path(`/`) && !Path(`/`)"
+"""Nobody's rule. It names no host, for which a certificate could be asked."""
+
 _PARENTS, _OF_FILE = "parentRefs", "@file"
 _ANY_IN_BUCKETS = "any-in-buckets"
 
@@ -107,7 +110,7 @@ def dynamic_configuration(
         ProxyRejected: A server's address cannot be one.
     """
     routers = _shared_routers(settings) | draft_routers(table, settings, layered=layered)
-    routers[table_router(table, mark)] = _router(f"Host(`{table.digest}.invalid`)", _ANYTHING)
+    routers[table_router(table, mark)] = _router(_NOBODY, _ANYTHING)
     services = {SERVICE: {"loadBalancer": {"servers": [{"url": _url(settings.edge)}]}}}
     middlewares = _shared_middlewares(settings)
     for route in table.routes:

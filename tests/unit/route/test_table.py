@@ -332,3 +332,9 @@ def test_certificates_are_asked_for_the_public_host_and_drafts_own_hosts() -> No
         "draft-shop": {"certResolver": "acme"},
     }
     assert not any("tls" in router for router in routers_of(table).values())
+
+
+def test_the_router_that_confirms_a_table_names_no_host() -> None:
+    """A Traefik whose entry point gets certificates would ask for one, at every change."""
+    named = [router["rule"] for name, router in routers_of(RouteTable()).items() if name.startswith("table-")]
+    assert named == ["Path(`/`) && !Path(`/`)"]
