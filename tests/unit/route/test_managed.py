@@ -1,5 +1,6 @@
 """Traefik's static part is what a YAML reader makes of it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from drafterd import resources
 from drafterd.domain.errors import ProxyRejected
 from drafterd.domain.model import Address
 from drafterd.route.managed import command, static_configuration, write_static
@@ -86,3 +88,15 @@ def test_certificates_that_traefik_gets_by_itself(plain: Address | None, challen
     assert acme == {"email": "me@example.org", "storage": "/state/acme.json", **challenge}
     staging = replace(tls, server="https://staging.example/directory")
     assert parsed(tls=staging)["certificatesResolvers"]["acme"]["acme"]["caServer"] == staging.server
+
+
+def test_the_sample_for_a_traefik_of_the_system_tells_what_https_needs() -> None:
+    text = (resources.folder("etc") / "traefik.yml").read_text()
+    # What is said stands one blank behind the mark, what is left out right behind it, or two.
+    sample = yaml.safe_load(re.sub(r"^( *)#(?! \S)", r"\1", text, flags=re.MULTILINE))
+    storage = Path("/var/lib/drafterd-traefik/acme.json")
+    tls = Tls(email="you@example.org", storage=storage, plain=Address("0.0.0.0", 80))
+    needed = parsed(listen=Address("0.0.0.0", 443), tls=tls)
+    assert sample["entryPoints"]["web"]["http"]["tls"] == needed["entryPoints"]["web"]["http"]["tls"]
+    assert sample["entryPoints"]["plain"]["http"] == needed["entryPoints"]["plain"]["http"]
+    assert sample["certificatesResolvers"] == needed["certificatesResolvers"]
