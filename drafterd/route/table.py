@@ -155,9 +155,16 @@ def is_layered(routers: Mapping[str, Any]) -> bool:
 def draft_routers(table: RouteTable, settings: RouteSettings, *, layered: bool = False) -> dict[str, dict[str, Any]]:
     """The routers of all drafts by their names, and what stands above them.
 
-    Hosts have no buckets: certificates are asked for by the rules of routers that stand below none.
+    Hosts have no buckets: certificates are asked for by the rules of routers that stand below none. Of two drafts
+    with one host the first has it; one that is named like the public host does not take that over.
     """
     routers = {_name(route.draft): draft_router(route, settings) for route in table.routes}
+    taken = {settings.public_host}
+    for draft in (route.draft for route in table.routes if route.target.kind is AddressKind.HOST):
+        host = host_of(draft, settings.host_suffix)
+        if host in taken:
+            routers[_name(draft)]["rule"] = _NOBODY
+        taken.add(host)
     paths = [route.draft for route in table.routes if route.target.kind is AddressKind.PATH]
     found = buckets(paths) if layered and needs_layers(table) else {}
     for beginning, drafts in found.items():
@@ -191,7 +198,7 @@ def draft_router(route: Route, settings: RouteSettings) -> dict[str, Any]:
     """The rule of one draft; a static one is answered by the daemon, and shows in the dashboard."""
     draft, target = parse_draft_id(route.draft), route.target
     service = _name(draft) if target.address else SERVICE
-    rule, priority = _host_rule(draft, settings), _HOST_DRAFT
+    rule, priority = f"Host(`{host_of(draft, settings.host_suffix)}`)", _HOST_DRAFT
     if target.kind is AddressKind.PATH:
         path = path_of(draft, settings.path_prefix)
         # A bare prefix would take `d10` for `d1`.
@@ -270,13 +277,6 @@ def _errors(query: str) -> dict[str, Any]:
 def _name(draft: DraftId) -> str:
     """Of a draft's router and service. Nothing shared begins like this, so no id can take its place."""
     return f"draft-{draft}"
-
-
-def _host_rule(draft: DraftId, settings: RouteSettings) -> str:
-    host = host_of(draft, settings.host_suffix)
-    rule = f"Host(`{host}`)"
-    # A folder that is named like the public host must not take it over: this never matches.
-    return f"{rule} && !Host(`{host}`)" if host == settings.public_host else rule
 
 
 def _shared_routers(settings: RouteSettings) -> dict[str, Any]:

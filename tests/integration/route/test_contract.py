@@ -90,6 +90,35 @@ async def test_a_host_leads_to_its_draft_whatever_the_path(world: World) -> None
         assert who(await world.seen("/api/draft/My_Shop/")) == "edge", "the other address: the daemon redirects"
 
 
+def two_with_one_host() -> tuple[str, str]:
+    """Names that a label cannot show differ in a short hash: somebody who tries finds two that share it."""
+    found: dict[str, str] = {}
+    for number in range(1_000_000):
+        name = "".join(c.upper() if number >> place & 1 else c for place, c in enumerate("abcdefghijklmnopqrst"))
+        host = host_of(DraftId(name), "localhost")
+        if host in found:
+            return min(name, found[host]), max(name, found[host])
+        found[host] = name
+    raise AssertionError("no two")
+
+
+async def test_of_two_drafts_with_one_host_the_first_has_it(world: World) -> None:
+    first, second = two_with_one_host()
+    host = host_of(DraftId(first), "localhost")
+    async with serving(echoing("one")) as one, serving(echoing("two")) as two:
+        hosted = {
+            first: Target(address=one, kind=AddressKind.HOST),
+            second: Target(address=two, kind=AddressKind.HOST),
+        }
+        table = await world.publish(**hosted, other=at(two))
+        assert await world.proxy.observe() == table
+        for _ in range(5):
+            assert who(await world.seen("/", host=host)) == "one"
+        assert who(await world.seen("/api/draft/other")) == "two"
+        await world.publish(**{second: hosted[second]})
+        assert who(await world.seen("/", host=host)) == "two"
+
+
 async def test_a_draft_never_shows_up_inside_a_host(world: World) -> None:
     """Else its pages would have the origin of the draft whose host it is."""
     async with serving(echoing("evil")) as evil:
