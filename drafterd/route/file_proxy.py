@@ -5,6 +5,7 @@ and what the proxy refuses gives way to what it has.
 """
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -128,8 +129,9 @@ class FileProxy(ABC):
         """Whether a certificate was renewed since the file was written: the proxy reads it with its routes only."""
         pair = (self._settings.certificate, self._settings.key or self._settings.certificate)
         try:
-            renewed = max(time for file in pair for time in _changed(file))
-            return renewed > self._routes_file.stat().st_mtime_ns
+            written, now = self._routes_file.stat().st_mtime_ns, time.time_ns()
+            # One from the future would be newer than whatever is written.
+            return any(written < changed <= now for file in pair for changed in _changed(file))
         except OSError:
             return False  # there is none, or only the proxy may see it
 

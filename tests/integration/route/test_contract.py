@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import resource
 import signal
@@ -504,9 +505,13 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path, 
         after = await world.certificate()
         assert after != before
         assert after == x509.load_pem_x509_certificate(own.read_bytes())
-        written = world.routes_file.stat().st_mtime_ns
-        await world.proxy.publish(table)
-        assert world.routes_file.stat().st_mtime_ns == written
+        tomorrow = time.time() + 86_400
+        os.utime(own, (tomorrow, tomorrow))
+        await world.proxy.publish(table)  # once more, as the file was touched
+        for _ in range(2):
+            written = world.routes_file.stat().st_mtime_ns
+            await world.proxy.publish(table)
+            assert world.routes_file.stat().st_mtime_ns == written, "not for ever"
 
 
 @pytest.mark.parametrize("kind", ["traefik", "nginx"])
