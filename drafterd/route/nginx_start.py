@@ -54,9 +54,9 @@ def end_leftovers(recorded: Path) -> int:
 
 def say_who(recorded: Path) -> None:
     """Write down the group that this process leads, and since when, for the one that comes after it."""
-    own = _process(os.getpgrp())
     # Without it the next one may have to wait for leftovers; that is no reason not to start.
     with contextlib.suppress(OSError):
+        own = _process(os.getpgrp())
         files.write_atomic(recorded, f"{_boot()} {own.group} {own.started}\n".encode(), mode=0o640)
 
 
