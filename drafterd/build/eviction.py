@@ -92,7 +92,7 @@ class Budget:
         if over <= 0:
             return 0
         over -= _drop(downloads, over)
-        over -= _drop(filter(self._is_idle, managers), over)
+        over -= _drop(managers, over, spared=self._is_needed)
         if over > 0:
             self.store.sweep(max(0, dependencies - over))
             over -= dependencies - self.store.size()
@@ -107,16 +107,16 @@ class Budget:
         for folder in _folders(self.layout.all_drafts.glob("*/next-cache")):
             yield _Kept(folder, _told(folder), folder.stat().st_mtime)
 
-    def _is_idle(self, manager: _Kept) -> bool:
-        """Whether no build uses it, nor a server's start script."""
-        if time.time() - manager.used < self.idle:
-            return False
+    def _is_needed(self, manager: _Kept) -> bool:
+        """Whether a build uses it, or a server's start script."""
+        if time.time() - manager.path.stat().st_mtime < self.idle:
+            return True
         links = (
             app / NODE_MODULES / ".bin" / program
             for app in self.layout.all_drafts.glob(f"*/releases/*/{release.APP}")
             for program in PROGRAMS
         )
-        return not any(_leads_to(link, manager.path.name) for link in links)
+        return any(_leads_to(link, manager.path.name) for link in links)
 
     def _is_building(self, name: str) -> bool:
         try:
@@ -147,9 +147,9 @@ def _drop(kept: Iterable[_Kept], over: int, *, spared: Callable[[_Kept], bool] =
     for item in sorted(kept, key=lambda item: item.used):
         if freed >= over:
             break
-        if spared(item):
-            continue
         with contextlib.suppress(OSError):  # gone by itself, or it cannot be helped
+            if spared(item):
+                continue
             _delete(item.path)
             freed += item.size
             count += 1
