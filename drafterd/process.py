@@ -7,7 +7,6 @@ group can only reach the group. What leaves the group (`setsid`) is found by an 
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import os
 import resource
@@ -15,7 +14,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -23,9 +21,9 @@ import psutil
 from drafterd.domain.interfaces import Exceeded, Outcome
 from drafterd.domain.model import Limits
 from drafterd.lines import Lines
+from drafterd.process_table import MARK, Identity, end_group, end_tree, group_lives, identify, sweep
 
-MARK = "DRAFTERD_MARK"
-"""The variable that tells whose a process is; children inherit it even out of our group."""
+__all__ = ["MARK", "Identity", "end_group", "end_tree", "identify", "run", "sweep"]
 
 _CHUNK = 1024
 """Bytes of output that are taken at a time: each may be a line, and the loop has others to serve."""
@@ -37,20 +35,6 @@ _DRAIN_EVERY = 0.05
 _KILL_WAIT = 5.0
 _GROUP_LOOKS = 400
 _GROUP_EVERY = 0.005
-_PROC = Path("/proc")
-_STATE, _PARENT, _GROUP, _STARTED = 0, 1, 2, 19  # among the fields after the name
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A process across restarts of ours: its number may be given again, not with the same start.
-
-    Attributes:
-        started: Clock ticks since the boot.
-    """
-
-    pid: int
-    started: int
 
 
 async def run(
@@ -67,6 +51,7 @@ async def run(
     limits: Limits | None = None,
     niceness: int = 0,
     blocked: Collection[signal.Signals] = (),
+    handed: Collection[int] = (),
 ) -> Outcome:
     """Run a command to its end; afterwards no process of its group is left.
 
@@ -80,6 +65,7 @@ async def run(
         on_start: Gets the number of the process, which is that of its group.
         limits: What the kernel is to enforce for each process.
         blocked: Signals that the child is started with blocked, as its children are until they say otherwise.
+        handed: Descriptors that stay open in the child.
 
     On cancellation the group is ended in the same way before the error goes on; a second
     cancellation ends the grace.
@@ -89,7 +75,8 @@ async def run(
     """
     began = time.monotonic()
     with _blocking(blocked):
-        child = _Child(argv, cwd, environment, Lines(on_line, output_max), flood_max)
+        lines = Lines(on_line, output_max)
+        child = _Child(argv, cwd, environment, lines=lines, flood_max=flood_max, handed=handed)
     timed_out = False
     try:
         child.restrict(limits or Limits(), niceness)
@@ -140,7 +127,14 @@ class _Child:
     """One running child: its group, its pipe, its end."""
 
     def __init__(
-        self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], lines: Lines, flood_max: int
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        *,
+        lines: Lines,
+        flood_max: int,
+        handed: Collection[int],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines = lines
@@ -157,6 +151,7 @@ class _Child:
                 stdout=writer,
                 stderr=writer,
                 start_new_session=True,
+                pass_fds=tuple(handed),
             )
         except BaseException:
             os.close(self._pipe)
@@ -224,7 +219,7 @@ class _Child:
         await self.ends_within(_KILL_WAIT)
         self._popen.poll()
         for _ in range(_GROUP_LOOKS):
-            if not _group_lives(self.pid):
+            if not group_lives(self.pid):
                 break
             await asyncio.sleep(_GROUP_EVERY)  # nothing tells of the end of what is not our child
         await self._take_rest()
@@ -288,109 +283,3 @@ class _Child:
                 self.end()
                 return
         self._timer = self._loop.call_later(_DRAIN_EVERY, self._drain)
-
-
-def _group_lives(group: int) -> bool:
-    """Whether a process of the group still runs; dead ones that nobody has reaped do not count."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    wanted = b"%d" % group
-    return any(
-        fields[_GROUP] == wanted and fields[_STATE] not in (b"Z", b"X") for fields in map(_fields, _pids()) if fields
-    )
-
-
-def identify(pid: int) -> Identity | None:
-    """The process that has this number now, or None."""
-    fields = _fields(pid)
-    return Identity(pid, int(fields[_STARTED])) if fields else None
-
-
-def _fields(pid: int) -> list[bytes]:
-    """What the kernel tells of a process, from its state on; nothing when it is gone."""
-    try:
-        line = (_PROC / str(pid) / "stat").read_bytes()
-    except OSError:
-        return []
-    return line.rpartition(b")")[2].split()  # before it stands the name, which may hold anything
-
-
-def _pids() -> Iterator[int]:
-    with os.scandir(_PROC) as entries:
-        yield from (int(entry.name) for entry in entries if entry.name.isdigit())
-
-
-def end_group(leader: Identity) -> bool:
-    """Kill the group of a process that an earlier daemon started; False: it is another one, or gone."""
-    if identify(leader.pid) != leader:
-        return False
-    try:
-        if os.getpgid(leader.pid) != leader.pid:
-            return False
-        end_tree(leader.pid)
-    except OSError:
-        return False
-    return True
-
-
-def end_tree(leader: int) -> None:
-    """Kill all that descends from the leader of a group, also what it starts meanwhile, and the group at last.
-
-    The leader goes last: a sandbox may have made it one that adopts what loses its parent. Until then it stands
-    still, and cannot tell of the death of its children as if they had just failed.
-    """
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGSTOP)
-    killed: set[int] = set()
-    while found := set(_below(leader)) - killed:
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        killed |= found
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
-
-
-def _below(root: int) -> Iterator[int]:
-    """Every process that descends from another."""
-    children: dict[int, list[int]] = {}
-    for pid in _pids():
-        if fields := _fields(pid):
-            children.setdefault(int(fields[_PARENT]), []).append(pid)
-    waiting = [root]
-    while waiting:
-        found = children.pop(waiting.pop(), [])
-        waiting += found
-        yield from found
-
-
-def sweep(chosen: Callable[[str], bool]) -> int:
-    """Kill every process whose mark is chosen, also what they start meanwhile; returns how many."""
-    killed: set[int] = set()
-    while found := {pid for pid, mark in _marked() if chosen(mark)} - killed:
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        killed |= found
-    return len(killed)
-
-
-def _marked() -> Iterator[tuple[int, str]]:
-    """Every process with a mark that we may see, ourselves left out."""
-    prefix = f"{MARK}=".encode()
-    for pid in _pids():
-        if pid == os.getpid():
-            continue
-        try:
-            environment = (_PROC / str(pid) / "environ").read_bytes()
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ESRCH, errno.EACCES, errno.EPERM):
-                continue
-            raise
-        for variable in environment.split(b"\0"):
-            if variable.startswith(prefix):
-                yield pid, os.fsdecode(variable[len(prefix) :])

@@ -15,7 +15,7 @@ from typing import ClassVar
 from drafterd.build.exceeded import told
 from drafterd.build.failure_classes import CLASSES, DISK, FULL_HINT, TEMPORARY
 from drafterd.build.firsterror import first_error
-from drafterd.domain.errors import DrafterdError
+from drafterd.domain.errors import DrafterdError, SandboxFailed
 from drafterd.domain.interfaces import Outcome
 from drafterd.domain.model import Build, Limits, Mend, Problem
 
@@ -195,6 +195,11 @@ def of_system(error: OSError, step: str, *, now: float, retry: float) -> BuildFa
         mend=Mend.MACHINE,
         retry_at=now + retry,
     )
+
+
+def of_sandbox(error: SandboxFailed, step: str, *, now: float, retry: float) -> BuildFailed:
+    """The walls around a step could not be made: nothing of the draft's ran."""
+    return failed(error.code, error.summary, step=step, hint=error.hint, mend=Mend.MACHINE, retry_at=now + retry)
 
 
 def backed_off(ended: Build, earlier: Sequence[Build], *, longest: float = 3600.0) -> Build:

@@ -15,7 +15,7 @@ from drafterd.build.failure_classes import DISK
 from drafterd.build.log import BuildLog
 from drafterd.build.steps import PACK, SNAPSHOT, Steps
 from drafterd.build.threads import in_thread
-from drafterd.domain.errors import DrafterdError, Superseded
+from drafterd.domain.errors import DrafterdError, SandboxFailed, Superseded
 from drafterd.domain.masking import secrets
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Problem
 from drafterd.domain.repair import Repair
@@ -49,6 +49,10 @@ class Job:
             _log.info("build.superseded", draft=ended.draft, build=ended.number, reason=error.summary)
         except BuildFailed as error:
             ended = self._failed(error)
+        except SandboxFailed as error:
+            retry = self._tools.settings.retry_after
+            step = self.build.step
+            ended = self._failed(failure.of_sandbox(error, step, now=self._tools.clock(), retry=retry))
         except DrafterdError as error:
             ended = self._failed(failure.failed(error.code, error.summary, step=self.build.step, hint=error.hint))
         except OSError as error:

@@ -75,6 +75,13 @@ class Busy(DrafterdError):
     http_status = 429
 
 
+class SandboxFailed(DrafterdError):
+    """The walls around a step could not be made: its command never ran."""
+
+    code = "sandbox-failed"
+    retryable = True
+
+
 class Superseded(DrafterdError):
     """The source changed while it was being read; the newer one will be taken."""
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import functools
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
+from drafterd.domain.errors import SandboxFailed
 from drafterd.domain.interfaces import Outcome, Step, Wrapped
 from drafterd.domain.model import InstanceSpec, Limits
 from drafterd.sandbox import ownership
@@ -22,8 +25,8 @@ from drafterd.sandbox.watch import watched
 _NICENESS = 10
 """Builds give way to running drafts and to the daemon."""
 
-_SIGNALLED = 128
-_SIGNALS = 64
+_REPORT_MAX = 10_000
+_MEND = "look at `drafterd doctor` and the end of the build's log; the build is tried again by itself"
 
 _MEANING = {
     Level.FULL: "full: a draft sees its own folder, its tools and the system's libraries",
@@ -80,23 +83,30 @@ class BubblewrapSandbox:
         user = self._user(None)
         network = self._network
         fence = NO_FENCE if isinstance(network, str) else await network.around(step.name)
-        argv = await asyncio.to_thread(self._prepare, step, user, fence)
         group = await asyncio.to_thread(self._groups.for_build, step.limits) if self._groups else None
-        outcome = await watched(
-            step,
-            argv,
-            on_line=on_line,
-            on_start=on_start,
-            group=group,
-            niceness=_NICENESS,
-            blocked={signal.SIGTERM},
-        )
-        code = outcome.code
-        if code is not None and _SIGNALLED < code <= _SIGNALLED + _SIGNALS:
-            return replace(outcome, code=None, signal=code - _SIGNALLED)  # how bubblewrap tells of a signal
+        said = [b""]
+
+        def line(text: bytes) -> None:
+            said[0] = text
+            on_line(text)
+
+        with _Report() as report:
+            outcome = await watched(
+                step,
+                await asyncio.to_thread(self._prepare, step, user, fence, report.number),
+                on_line=line,
+                on_start=on_start,
+                group=group,
+                niceness=_NICENESS,
+                blocked={signal.SIGTERM},
+                handed=(report.number,),
+            )
+            if outcome.code is not None and not outcome.timed_out and not outcome.exceeded and not report.ran():
+                reason = said[0].decode(errors="replace") or f"exit code {outcome.code}"
+                raise SandboxFailed(f"the walls around the {step.name} step could not be made: {reason}", hint=_MEND)
         return outcome
 
-    def _prepare(self, step: Step, user: int, fence: Fenced) -> tuple[str, ...]:
+    def _prepare(self, step: Step, user: int, fence: Fenced, report: int) -> tuple[str, ...]:
         _outside(step, Path(step.argv[0])).stat()  # bubblewrap would only exit with a code, as a program may too
         writable = (step.cwd, *step.writable)
         if self._machine.level is Level.NO_USERNS:
@@ -108,7 +118,8 @@ class BubblewrapSandbox:
         room = replace(self._room(step.cwd, user, writable, step.limits), layers=step.layers)
         names = kept(self._folder, fence.files)
         prune(self._folder, self._places.layout.state / "instances")
-        return (*fence.words, *command(self._machine, replace(room, files={**room.files, **names}), step.argv))
+        room = replace(room, files={**room.files, **names}, report=report)
+        return (*fence.words, *command(self._machine, room, step.argv))
 
     def wrap(self, spec: InstanceSpec) -> Wrapped:
         """How an instance is started. Its release is its own: servers keep caches and data beside their code."""
@@ -152,6 +163,21 @@ class BubblewrapSandbox:
     def _folder(self) -> Path:
         """Where the files lie that are shown in the place of others."""
         return self._places.layout.state / "sandbox"
+
+
+class _Report:
+    """Where bubblewrap itself, and nobody inside, writes down how the command ended: nothing where it never ran."""
+
+    def __enter__(self) -> Self:
+        self.number = os.memfd_create("report")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.number)
+
+    def ran(self) -> bool:
+        """Whether the command was run."""
+        return b'"exit-code"' in os.pread(self.number, _REPORT_MAX, 0)
 
 
 def _outside(step: Step, path: Path) -> Path:

@@ -72,6 +72,7 @@ class Room:
         layers: Folders that show others, below what is writable.
         hidden: Folders that must not be seen, but for what is named above.
         files: Files that are shown in the place of others, by that place.
+        report: A descriptor that the program, and nobody inside, writes to how the command ended.
     """
 
     cwd: Path
@@ -82,6 +83,7 @@ class Room:
     hidden: tuple[Path, ...] = ()
     files: Mapping[str, Path] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    report: int | None = None
 
 
 def command(machine: Machine, room: Room, argv: Sequence[str]) -> tuple[str, ...]:
@@ -89,6 +91,7 @@ def command(machine: Machine, room: Room, argv: Sequence[str]) -> tuple[str, ...
     covered = [*machine.covered, *_below(machine.system, room.hidden)]
     return (
         machine.bwrap,
+        *(() if room.report is None else ("--json-status-fd", str(room.report))),
         *_namespaces(machine, room),
         *_system(machine),
         *_way_to(PurePath(place) for place in room.files),

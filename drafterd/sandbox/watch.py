@@ -21,6 +21,7 @@ from drafterd.sandbox.use import members, used
 _log = structlog.get_logger(__name__)
 
 _PERIOD = 0.25
+_SIGNALLED = 128
 
 
 async def watched(
@@ -34,12 +35,13 @@ async def watched(
     limits: Limits | None = None,
     niceness: int = 0,
     blocked: Collection[signal.Signals] = (),
+    handed: Collection[int] = (),
 ) -> Outcome:
     """Run a step to its end, its limit or its deadline, and kill its group once it exceeds a limit.
 
     Args:
         argv: The step's command, with what a sandbox puts before it.
-        on_line: As `on_start`, `limits`, `niceness` and `blocked`: see `process.run`.
+        on_line: As `on_start`, `limits`, `niceness`, `blocked` and `handed`: see `process.run`.
         group: The control group that the step enters; afterwards it is gone, with all that was in it.
         user: Who runs nothing but this step.
     """
@@ -64,12 +66,20 @@ async def watched(
             limits=limits,
             niceness=niceness,
             blocked=blocked,
+            handed=handed,
         )
     finally:
         looking.cancel()
         await asyncio.wait([looking])
         refused = await _closed(group) if group else None
-    return replace(outcome, exceeded=watch.exceeded or refused or outcome.exceeded)
+    return replace(_signalled(outcome), exceeded=watch.exceeded or refused or outcome.exceeded)
+
+
+def _signalled(outcome: Outcome) -> Outcome:
+    """An exit code that stands for a signal, as shells have it, is that signal: walls tell both alike."""
+    if outcome.code is None or outcome.code - _SIGNALLED not in set(signal.Signals):
+        return outcome
+    return replace(outcome, code=None, signal=outcome.code - _SIGNALLED)
 
 
 async def _closed(group: Group) -> Exceeded | None:

@@ -42,6 +42,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
     "unit/build/repairs/test_suspense.py": ("build/repairs/reach.py",),
     "unit/build/test_failure.py": ("build/failure_classes.py",),
     "integration/sandbox/test_network.py": ("fence/main.py",),
+    "integration/test_process.py": ("process_table.py",),
     "integration/sandbox/test_groups.py": ("sandbox/enter.py",),
     "integration/sandbox/test_firewall.py": ("daemon/fencing.py",),
     "integration/cli": (

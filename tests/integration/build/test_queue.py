@@ -15,6 +15,8 @@ from drafterd.build.settings import BuildSettings
 from drafterd.domain.errors import BadDraft, Busy
 from drafterd.domain.model import BuildStatus, Mend, Problem
 from drafterd.domain.names import DraftId
+from drafterd.sandbox.bubblewrap import BubblewrapSandbox
+from drafterd.sandbox.probe import strongest
 from tests.builders import eventually, free_port
 from tests.integration.build.world import HELLO, SERVER, STATIC, WRITES_DIST, World
 
@@ -527,6 +529,25 @@ async def test_the_end_of_the_daemon_interrupts_what_runs_and_keeps_what_waits(t
     async with again.running():
         assert (await again.ended(1, OTHER)).status is BuildStatus.SUCCEEDED
         assert again.last().status is BuildStatus.CANCELLED
+
+
+async def test_walls_that_cannot_be_made_are_not_the_drafts_fault(tmp_path):
+    machine = strongest().machine
+    if machine is None:
+        pytest.skip(strongest().reason)
+    world = World(tmp_path, sandbox="bubblewrap")
+    assert isinstance(world.sandbox, BubblewrapSandbox)
+    world.sandbox._machine = replace(machine, links={"/usr/cannot-be-made": "x"})
+    async with world.running():
+        build = await world.build(world.drop_script(WRITES_DIST))
+        assert build.problem is not None
+        assert (build.problem.code, build.problem.mend) == ("sandbox-failed", Mend.MACHINE)
+        assert "/usr/cannot-be-made" in build.problem.summary
+        assert build.problem.retry_at is not None
+        world.sandbox._machine = machine
+        feigned = await world.build(world.drop_script("console.log('bwrap: No permissions'); process.exit(1)"))
+        assert feigned.problem is not None
+        assert feigned.problem.code == "build-failed"
 
 
 async def test_a_registry_that_cannot_be_reached_is_the_machines_fault_and_tried_again(tmp_path):

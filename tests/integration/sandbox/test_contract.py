@@ -10,13 +10,15 @@ import psutil
 import pytest
 
 from drafterd import process
-from drafterd.domain.errors import ConfigError
+from drafterd.domain.errors import ConfigError, SandboxFailed
 from drafterd.domain.interfaces import Exceeded, Step
 from drafterd.domain.model import Limits
 from drafterd.layout import Layout
 from drafterd.sandbox import SANDBOXES, disk
-from drafterd.sandbox.network import Reach, Wish
+from drafterd.sandbox.bubblewrap import BubblewrapSandbox
+from drafterd.sandbox.network import Fence, Reach, Way, Wish
 from drafterd.sandbox.places import Places
+from drafterd.sandbox.probe import strongest, way_out
 from tests.builders import eventually
 from tests.processes import naming
 
@@ -101,8 +103,24 @@ async def test_a_step_runs_where_and_with_what_it_was_given(sandbox, folder):
 async def test_a_signal_is_told_from_an_exit_code(sandbox, folder):
     outcome = await _run(sandbox, _step("kill -9 $$", folder))
     assert (outcome.code, outcome.signal) == (None, signal.SIGKILL)
-    outcome = await _run(sandbox, _step("exit 77", folder))
-    assert (outcome.code, outcome.signal) == (77, None)
+    for code in (1, 77, 125, 128, 190, 255):
+        outcome = await _run(sandbox, _step(f"exit {code}", folder))
+        assert (outcome.code, outcome.signal) == (code, None)
+    # Walls cannot tell them apart, so that without walls they are told alike too.
+    outcome = await _run(sandbox, _step("exit 130", folder))
+    assert (outcome.code, outcome.signal) == (None, signal.SIGINT)
+
+
+async def test_a_fence_that_cannot_be_made_is_no_failure_of_the_command(folder, root):
+    machine = strongest().machine
+    if machine is None or way_out(machine, Reach.OFF).way is None:
+        pytest.skip("there are no fences here")
+    layout = Layout(drafts=root / "drafts", state=root / "state", run=root / "run", logs=root / "log")
+    fence = Fence(Wish(reach=Reach.INTERNET), Way(program="/usr/bin/false", user_namespace=os.geteuid() != 0))
+    sandbox = BubblewrapSandbox(Places(layout=layout), machine, fence)
+    with pytest.raises(SandboxFailed, match="could not be made: the network of this build could not be made"):
+        await sandbox.run(_step("echo ran > ran", folder), on_line=lambda _: None, on_start=lambda _: None)
+    assert not (folder / "ran").exists()
 
 
 async def test_a_command_that_is_not_there_is_an_error(sandbox, folder):
