@@ -27,6 +27,7 @@ from drafterd.domain.model import Address
 from drafterd.domain.names import DraftId
 from drafterd.fence import netlink
 from drafterd.layout import Layout
+from drafterd.sandbox import network
 from drafterd.sandbox.bubblewrap import BubblewrapSandbox
 from drafterd.sandbox.network import Fence, Reach, Way, Wish, own_addresses
 from drafterd.sandbox.places import Places, tools
@@ -134,10 +135,16 @@ class Ground:
 def ground(request) -> Iterator[Ground]:
     if strongest().machine is None:
         pytest.skip(strongest().reason)
+    with _ground(request.param) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def _ground(level: Level) -> Iterator[Ground]:
     root = Path(tempfile.mkdtemp(prefix="draft-"))
     root.chmod(0o755)
     layout = Layout(drafts=root / "drafts", state=root / "state", run=root / "run", logs=root / "log")
-    made = Ground(root, layout, request.param)
+    made = Ground(root, layout, level)
     made.source.mkdir(parents=True)
     yield made
     shutil.rmtree(root)
@@ -154,7 +161,7 @@ async def test_what_listens_on_this_machine_is_not_reached(ground, hosts):
     _, port = hosts[0].split(":")
     # Also by the addresses that the way out itself has inside, and by names.
     others = [f"{host}:{port}" for host in ("198.18.255.2", "198.18.255.3", "localhost", "::1", "127.0.0.53")]
-    others += ["169.254.169.254:80", "10.0.2.2:80", "192.168.0.1:80"]
+    others += ["10.0.2.2:80", "192.168.0.1:80"]
     assert await ground.reached(Wish(), *hosts, *others) == set()
     assert {place for place in hosts if _reached_from_here(place)} == set(hosts)
 
@@ -164,6 +171,38 @@ def _reached_from_here(place: str) -> bool:
     with socket.create_connection((host, int(port)), 5) as peer:
         peer.sendall(b"GET / HTTP/1.0\r\n\r\n")
         return bool(peer.recv(4000))
+
+
+METADATA = ("169.254.169.254", "168.63.129.16")
+
+
+async def metadata(level: str) -> list[list[str]]:
+    """What is reached of a cloud's metadata, in a network of our own that has them: from outside, from a build, and
+    from a build whose fence knows nothing of them."""
+    netlink.tell([netlink.up(), *map(netlink.add, METADATA)])
+    network.own_addresses = lambda: ()  # as in a cloud: they are not the machine's own
+    with contextlib.ExitStack() as stack:
+        ground = stack.enter_context(_ground(Level(level)))
+        places = [f"{host}:{stack.enter_context(_listening(host))}" for host in METADATA]
+        found = [list(filter(_reached_from_here, places)), sorted(await ground.reached(Wish(), *places))]
+        network.CLOSED = ()
+        return [places, *found, sorted(await ground.reached(Wish(), *places))]
+
+
+APART = "import asyncio, json, sys; from tests.integration.sandbox.test_network import metadata; print(json.dumps(asyncio.run(metadata(sys.argv[1]))))"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes itself a network")
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_metadata_of_clouds_is_not_reached(level):
+    machine = strongest().machine
+    if machine is None or way_out(machine, Reach.INTERNET).way is None:
+        pytest.skip("builds share the network here")
+    words = ["unshare", "--net", sys.executable, "-c", APART, level]
+    done = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    places, outside, inside, unfenced = json.loads(done.stdout.splitlines()[-1])
+    assert (outside, inside, unfenced) == (places, [], sorted(places))
 
 
 @pytest.mark.parametrize("reach", Reach)
