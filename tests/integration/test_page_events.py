@@ -23,9 +23,12 @@ async def server(tmp_path, request):
         yield made
 
 
-@pytest.mark.parametrize(("draft", "place"), [("later", BY_PATH), ("hosted", BY_HOST)], ids=["path", "host"])
-async def test_the_page_of_nobody_turns_into_a_waiting_page_and_that_into_the_draft(server, draft, place):
-    path, host = place
+async def test_the_page_of_nobody_turns_into_a_waiting_page_and_that_into_the_draft(server):
+    """At both addresses at once."""
+    await asyncio.gather(turns(server, "later", *BY_PATH), turns(server, "hosted", *BY_HOST))
+
+
+async def turns(server, draft, path, host):
     port = server.public.rpartition(":")[2]
     url, headers = f"{server.proxy}{path}", {"Host": f"{host}:{port}", "Accept": "text/event-stream"}
     async with aiohttp.ClientSession() as http, asyncio.timeout(60):
