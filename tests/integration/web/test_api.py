@@ -1,6 +1,7 @@
 import asyncio
 import dataclasses
 import json
+import re
 import time
 
 import aiohttp
@@ -488,7 +489,7 @@ async def test_a_flood_is_cut_short_on_pages(world):
     async with world.http.get(url, params={"log": "1-0"}, headers=world.token) as response:
         assert (await next_event(response))["event"] == "step"
         html = json.loads((await next_event(response))["data"])["html"]
-    assert "2500 lines are not shown here" in html
+    assert re.search(r"\d{3} lines are not shown here", html)
     assert html.count("<div") == 501
 
 
