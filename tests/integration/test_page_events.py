@@ -1,4 +1,4 @@
-"""The events of a waiting page as a browser hears them through each proxy: at once, one by one, at the draft's address."""
+"""What a waiting page gets through each proxy: its events at once and one by one, and the draft's static page, shut in."""
 
 import asyncio
 
@@ -35,9 +35,10 @@ async def turns(server, draft, path, host):
         async with http.get(url, headers=headers) as events:
             assert (events.status, events.content_type) == (200, "text/event-stream")
             assert (events.headers["X-Robots-Tag"], events.headers["Cache-Control"]) == ("noindex", "no-cache")
-            server.drop(draft, node_server("here", scripts=SLOW))
+            server.drop(draft, {"fallback.html": "<h1>soon</h1>", **node_server("here", scripts=SLOW)})
             event = await next_event(events)
             assert (event["event"], event["data"]) == ("reload", '"waiting"')
+        await its_static_page_is_shut_in(server, path.replace("events", "preview"), headers)
         told = []
         async with http.get(url, headers=headers) as events:
             while (event := await next_event(events))["event"] != "reload":
@@ -50,3 +51,9 @@ async def turns(server, draft, path, host):
         "/" if host != "localhost" else f"/api/draft/{draft}/", headers={"Host": f"{host}:{port}"}
     )
     assert visit[:2] == (200, "here /")
+
+
+async def its_static_page_is_shut_in(server, path, headers):
+    status, text, told = await server.visit(path, headers=headers)
+    assert (status, text, told["Cache-Control"]) == (200, "<h1>soon</h1>", "no-store")
+    assert told["Content-Security-Policy"].startswith("sandbox;")
