@@ -18,6 +18,7 @@ SUPERVISOR = """
 User=drafterd-run
 UMask=0027
 RuntimeDirectory=own-supervisor
+WorkingDirectory=/run/own-supervisor
 LimitNOFILE=65536
 ExecStart=/opt/drafterd/bin/supervisord --nodaemon --configuration /etc/own-supervisord.conf
 """
