@@ -14,13 +14,13 @@ import pytest
 from drafterd.domain.errors import ConfigError, RuntimeUnavailable
 from drafterd.domain.model import InstanceStatus
 from drafterd.domain.names import InstanceId
-from drafterd.run import processes
+from drafterd.run import configuration, processes
 from drafterd.run.drain import drain
 from drafterd.run.managed import ManagedSupervisord
-from drafterd.run.orphans import end_orphans
+from drafterd.run.orphans import end_orphans, keep_ended
 from drafterd.run.programs import Programs, ProgramState
 from tests.builders import eventually
-from tests.integration.run.conftest import SUPERVISORD, World
+from tests.integration.run.conftest import SERVER, SUPERVISORD, World
 
 FORK = """
 import os, signal, time
@@ -29,6 +29,7 @@ if os.fork() == 0:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 time.sleep(1000)
 """
+STUBBORN_SERVER = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN){SERVER}"
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(1000)")
 STUBBORN = (sys.executable, "-c", FORK)
 
@@ -200,6 +201,39 @@ async def test_orphans_of_another_state_are_left_alone(world: World, tmp_path: P
     assert end_orphans(tmp_path, supervisord=None) == frozenset()
     assert end_orphans(world.layout.state, supervisord=world.supervisord.pid) == frozenset()
     assert world.marked(spec.id)
+
+
+async def test_what_an_earlier_one_left_is_ended_also_where_others_run_it(world: World):
+    spec, left = world.spec(STUBBORN_SERVER), world.spec(STUBBORN_SERVER, draft="left")
+    await world.runtime.start(left)
+    await world.until(left.id, InstanceStatus.READY)
+    (orphan,) = world.marked(left.id)
+    first = world.supervisord.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: not processes.alive(first))
+    (world.layout.programs / f"{left.id}.conf").unlink()
+    # Started by an administrator: it ends nothing of the one before it.
+    argv = (str(SUPERVISORD), "-n", "-c", str(configuration.configuration_path(world.layout)))
+    other = await asyncio.create_subprocess_exec(*argv, env=os.environ | dict(configuration.plugin_environment()))
+    tidying = asyncio.get_running_loop().create_task(keep_ended(world.layout))
+
+    async def answers() -> bool:
+        with contextlib.suppress(RuntimeUnavailable):
+            return await Programs(world.layout.supervisor_socket).supervisor_pid() == other.pid
+        return False
+
+    try:
+        await eventually(answers)
+        await world.runtime.start(spec)
+        await world.until(spec.id, InstanceStatus.READY)
+        await eventually(lambda: not processes.alive(orphan))
+        assert world.marked(spec.id)
+    finally:
+        tidying.cancel()
+        await world.end()
+        other.terminate()
+        await other.wait()
 
 
 async def test_a_drain_ends_all_programs_at_once_and_then_itself(world: World):

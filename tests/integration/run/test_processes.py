@@ -84,6 +84,18 @@ def test_orphans_are_those_outside_the_living_tree(family: Family, state: str):
     # We are the family's parent: it descends from this process.
     assert end_orphans(Path(state), supervisord=os.getpid()) == frozenset()
     assert processes.alive(family.pid)
+    # What is younger than a supervisord that it does not descend from is part of an instance that has left its tree.
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as later:
+        younger = Family(state)
+        assert end_orphans(Path(state), supervisord=later.pid) == frozenset()
+        assert not processes.alive(family.pid)
+        assert processes.alive(younger.pid)
+        younger.end()
+        assert later.stdin is not None
+        later.stdin.close()
+
+
+def test_without_a_supervisord_all_of_them_are_orphans(family: Family, state: str):
     assert end_orphans(Path(state), supervisord=None) == frozenset()
     assert not processes.alive(family.pid)
     assert not processes.alive(family.child)
