@@ -16,7 +16,7 @@ from drafterd import resources
 from drafterd.cli import output
 from drafterd.cli.asking import ConfigFile
 from drafterd.cli.config import loaded
-from drafterd.cli.failures import CommandFailed
+from drafterd.cli.failures import CommandFailed, code_of
 from drafterd.domain.errors import Busy, DrafterdError
 from drafterd.files import TEMPORARY, remove_tree
 
@@ -83,7 +83,20 @@ def _end_like_ctrl_c() -> None:
 
 def run(config: ConfigFile = None) -> None:
     """Run the daemon alone, for systemd: supervisord and the proxy are started by others."""
-    _serve(loaded(config), managed=False, level=logging.INFO)
+    import structlog
+
+    from drafterd import logs
+
+    logs.configure(terminal=sys.stderr.isatty(), level=logging.INFO)
+    try:
+        _serve(loaded(config), managed=False, level=logging.INFO)
+    except DrafterdError as error:
+        if sys.stderr.isatty():
+            raise
+        # For the journal, as everything else that the daemon says.
+        log = structlog.get_logger(__name__)
+        log.critical("daemon.failed", code=error.code, reason=error.summary, hint=error.hint)
+        raise typer.Exit(code_of(error)) from error
 
 
 def _preflight(config: "Config") -> None:

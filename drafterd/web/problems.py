@@ -96,11 +96,17 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except OSError:
         if request.transport is None or request.transport.is_closing():
             raise
-        log.exception("request.failed", method=request.method, path=request.path)
+        log.exception("request.failed", method=request.method, path=request.path, **_about(request))
         return _unexpected()
     except Exception:  # the last door: a fault of ours is logged and told, and the server goes on
-        log.exception("request.failed", method=request.method, path=request.path)
+        log.exception("request.failed", method=request.method, path=request.path, **_about(request))
         return _unexpected()
+
+
+def _about(request: web.Request) -> dict[str, str]:
+    """The draft that it asked for, if any."""
+    draft = request.match_info.get("id")
+    return {} if draft is None else {"draft": draft}
 
 
 def _unexpected() -> web.Response:

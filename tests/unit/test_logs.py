@@ -48,3 +48,58 @@ def test_each_line_is_an_object_that_names_its_draft(told):
 def test_the_journal_is_told_how_bad_it_is(told):
     assert [line[:3] for line in told] == ["<6>", "<4>", "<3>"]
     assert json.loads(told[2].removeprefix("<3>"))["level"] == "error"
+
+
+OTHERS = """
+import asyncio, logging, os, sys, threading, warnings
+from drafterd import logs
+status = os.fstat(2)
+os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+logs.configure(terminal=False)
+logging.getLogger("aiohttp.access").info("of no concern")
+try:
+    1 / 0
+except ZeroDivisionError:
+    logging.getLogger("aiohttp.server").exception("Error handling %s", "a request")
+async def leave():
+    asyncio.ensure_future(fail())
+    await asyncio.sleep(0)
+async def fail():
+    raise OSError("two\\nlines")
+asyncio.run(leave())
+warnings.warn("of Python", RuntimeWarning)
+thread = threading.Thread(target=int, args=("x",), name="walker")
+thread.start()
+thread.join()
+class Falls:
+    def __del__(self):
+        raise KeyError("unraisable")
+Falls()
+raise SystemError("the end")
+"""
+
+
+def test_what_libraries_say_and_what_ends_the_process_are_lines_of_json_too():
+    done = subprocess.run([sys.executable, "-c", OTHERS], capture_output=True, text=True, check=False, env={})
+    assert (done.returncode, done.stdout) == (1, "")
+    lines = done.stderr.splitlines()
+    told = [json.loads(line[3:]) for line in lines]
+    assert [
+        (line[:3], one["event"].splitlines()[0].partition(" was")[0]) for line, one in zip(lines, told, strict=True)
+    ] == [
+        ("<3>", "Error handling a request"),
+        ("<3>", "Task exception"),
+        ("<4>", "<string>:18: RuntimeWarning: of Python"),
+        ("<3>", "thread.crashed"),
+        ("<3>", "error.ignored"),
+        ("<2>", "daemon.crashed"),
+    ]
+    for one, error in (
+        (0, "ZeroDivisionError"),
+        (1, "OSError: two"),
+        (3, "ValueError"),
+        (4, "KeyError"),
+        (5, "the end"),
+    ):
+        assert error in told[one]["exception"]
+    assert (told[0]["logger"], told[3]["thread"]) == ("aiohttp.server", "walker")

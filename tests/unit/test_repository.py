@@ -67,6 +67,7 @@ TESTED_BY: Mapping[str, tuple[str, ...]] = {
         "doctor/machine.py",
         "doctor/network.py",
         "doctor/places.py",
+        "doctor/services.py",
         "doctor/tools.py",
     ),
     "unit/config/test_load.py": (
