@@ -9,7 +9,7 @@ import typer
 from drafterd.cli import output
 from drafterd.cli.asking import Draft, Json, asking
 from drafterd.cli.client import Client, draft_path
-from drafterd.cli.failures import Code, CommandFailed, Refused
+from drafterd.cli.failures import Code, CommandFailed, Refused, Unreachable
 from drafterd.domain.state import State
 
 POLL_EVERY = 0.3
@@ -17,6 +17,8 @@ _LONG_POLL = 20.0
 """One request of a wait, seconds: short enough for any proxy between."""
 _UNSEEN = 3.0
 """A folder that was only just dropped may take so many seconds to be known."""
+_AWAY = 30.0
+"""A daemon that answered before may be away so many seconds: it is being restarted."""
 _ACTIVE = frozenset({"queued", "running"})
 
 Clean = Annotated[bool, typer.Option("--clean", help="Leave the caches out.")]
@@ -45,7 +47,7 @@ def _until_ended(client: Client, draft: str, number: int) -> dict[str, Any]:
     """The build once it has ended; its steps are told as they come."""
     told, repairs = "", 0
     while True:
-        found: dict[str, Any] = client.get(draft_path(draft, "builds", number))
+        found: dict[str, Any] = _look(client, draft_path(draft, "builds", number))
         repairs = _tell_repairs(found, repairs)
         if found["status"] not in _ACTIVE:
             return found
@@ -89,7 +91,7 @@ def wait(
             raise _too_late(draft, state, timeout, found)
         piece = min(left, _LONG_POLL)
         query = {"wait": state.value, "timeout": round(piece, 3)}
-        found = client.get(draft_path(draft), query, timeout=piece + _LONG_POLL)
+        found = _look(client, draft_path(draft), query, timeout=piece + _LONG_POLL)
     _tell_new(found, told)
     if as_json:
         output.write_json(found)
@@ -97,6 +99,29 @@ def wait(
         output.write(found["url"])
     if found["state"] != state:
         raise _cannot(draft, state, found)
+
+
+def _look(client: Client, path: str, query: Mapping[str, object] | None = None, *, timeout: float = _LONG_POLL) -> Any:
+    """What the daemon says there, though it may be restarted meanwhile; one that has just started knows no draft."""
+    gives_up = None
+    while True:
+        try:
+            return client.get(path, query, timeout=timeout)
+        except (Unreachable, Refused) as error:
+            if isinstance(error, Refused) and (error.exit_code is not Code.NO_DRAFT or _is_ready(client)):
+                raise
+            gives_up = gives_up or time.monotonic() + _AWAY
+            if time.monotonic() > gives_up:
+                raise
+        time.sleep(POLL_EVERY)
+
+
+def _is_ready(client: Client) -> bool:
+    """Whether the daemon has looked at every draft."""
+    try:
+        return bool(client.get("/api/v1/status")["ready"])
+    except Unreachable:
+        return False
 
 
 def _tell_new(draft: Mapping[str, Any], told: tuple[int, int]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from drafterd import __version__
 from drafterd.config import Config, keep_secret
 from drafterd.daemon import proxies
 from drafterd.daemon.house import House
-from drafterd.daemon.listeners import listen
+from drafterd.daemon.listeners import Doors, listen
 from drafterd.daemon.notices import Notices
 from drafterd.daemon.retention import keep_tidy
 from drafterd.domain.errors import Busy, ConfigError
@@ -23,6 +23,7 @@ from drafterd.files import swept
 from drafterd.layout import Layout
 from drafterd.reconcile.control import Control
 from drafterd.run.managed import ManagedSupervisord
+from drafterd.run.orphans import keep_ended
 from drafterd.toolchain import which
 
 HEALTH_EVERY = 10.0
@@ -61,10 +62,10 @@ async def serve(config: Config, *, managed: bool, started: Started | None = None
             stack.push_async_callback(house.proxy.close)
             house.proxy.prepare()
             await _fence(house)
-            url = await listen(house, stack)
+            doors = await listen(house, stack)
             supervisor = await _ensure_supervisor(house, stack, managed=managed)
             await house.publisher.adopt()
-            await _run(house, supervisor, started, url, stop)
+            await _run(house, supervisor, started, doors, stop)
 
 
 def _raise_descriptors() -> None:
@@ -161,7 +162,7 @@ async def _ensure_supervisor(house: House, stack: AsyncExitStack, *, managed: bo
 
 
 async def _run(
-    house: House, supervisor: ManagedSupervisord | None, started: Started | None, url: str, stop: asyncio.Event
+    house: House, supervisor: ManagedSupervisord | None, started: Started | None, doors: Doors, stop: asyncio.Event
 ) -> None:
     """Run everything until `stop`; one task that ends unexpectedly ends the daemon."""
     notices = Notices(house.loop, ready=lambda: house.control.ready)
@@ -175,6 +176,7 @@ async def _run(
         "retention": keep_tidy(
             house.layout, drafts=house.watcher.known, instances=house.instances, evict=house.builds.evict
         ),
+        "orphans": keep_ended(house.layout),
         "health": house.control.watch_health(HEALTH_EVERY),
         "notices": notices.run(),
     }
@@ -185,7 +187,7 @@ async def _run(
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(_forever(name, work), name=name) for name, work in works.items()]
         if started is not None:
-            running.append(tasks.create_task(_beside(started(house.control, url))))
+            running.append(tasks.create_task(_beside(started(house.control, doors.dashboard))))
         _log.info("daemon.started", drafts=str(house.layout.drafts), version=__version__)
         for name, sandbox in (("build", house.build_sandbox), ("run", house.sandbox)):
             tell = _log.info if sandbox.name != "plain" else _log.warning
@@ -193,6 +195,8 @@ async def _run(
         await stop.wait()
         _log.info("daemon.stopping")
         notices.stopping()
+        # Before anything else ends: who still asks is answered by a daemon that can do what it is asked.
+        await doors.close()
         for task in running:
             task.cancel()
 

@@ -4,7 +4,9 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Collection
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from drafterd import __version__
 from drafterd.daemon import settings
@@ -23,8 +25,26 @@ from drafterd.web.listen import Listener
 _VACATED_WITHIN = 1.0
 
 
-async def listen(house: House, stack: AsyncExitStack) -> str:
-    """Open the API and the edge until `stack` is closed; the dashboard's address with a one-time code.
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where people and programs come in.
+
+    Attributes:
+        dashboard: Its address, with a one-time code.
+    """
+
+    dashboard: str
+    _listeners: Collection[Listener]
+
+    async def close(self) -> None:
+        """Let nobody in any more, and let those who are in end what they do: each door has a while for it. Repeatable."""
+        async with asyncio.TaskGroup() as tasks:
+            for listener in self._listeners:
+                tasks.create_task(listener.close())
+
+
+async def listen(house: House, stack: AsyncExitStack) -> Doors:
+    """Open the API and the edge, until they or `stack` are closed.
 
     Raises:
         ConfigError: A port is taken.
@@ -41,15 +61,21 @@ async def listen(house: House, stack: AsyncExitStack) -> str:
     edge_socket = held.tcp(config.edge.listen)
     if edge_socket is None:
         await _take_over(house)
-    for key, app, place, by_systemd in (
-        ("api.listen", api, config.api.listen, held.tcp(config.api.listen)),
-        ("edge.listen", edge, config.edge.listen, edge_socket),
-    ):
-        await _open(stack, key, Listener(app, host=place.host, port=place.port, held=by_systemd))
     path = config.api_socket
-    await _open(stack, "api.socket", Listener(by_socket, unix_socket=path, held=held.unix(path)))
+    listeners = {
+        key: Listener(app, host=place.host, port=place.port, held=by_systemd)
+        for key, app, place, by_systemd in (
+            ("api.listen", api, config.api.listen, held.tcp(config.api.listen)),
+            ("edge.listen", edge, config.edge.listen, edge_socket),
+        )
+    }
+    listeners["api.socket"] = Listener(by_socket, unix_socket=path, held=held.unix(path))
+    doors = Doors(f"http://{config.api.listen}/?code={access.new_code()}", listeners.values())
+    stack.push_async_callback(doors.close)
+    for key, listener in listeners.items():
+        await _open(key, listener)
     held.close()
-    return f"http://{config.api.listen}/?code={access.new_code()}"
+    return doors
 
 
 async def _take_over(house: House) -> None:
@@ -73,9 +99,9 @@ async def _until_free(address: Address) -> None:
                 return
 
 
-async def _open(stack: AsyncExitStack, key: str, listener: Listener) -> None:
+async def _open(key: str, listener: Listener) -> None:
     try:
-        await stack.enter_async_context(listener)
+        await listener.start()
     except OSError as error:
         raise ConfigError(
             f"{key}: cannot listen there: {error.strerror}", hint="stop what listens there, or choose another address"

@@ -7,6 +7,7 @@ its way to it, is known here, so that no instance is stopped while a route names
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -19,6 +20,9 @@ from drafterd.domain.routing import RouteTable, Target, table_of
 COALESCE = 0.02
 VERIFY_EVERY = 5.0
 RETRY = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
+
+_ADOPT_WITHIN = 1.0
+"""Seconds that the start waits for the proxy to show what it was given before."""
 
 _Parts = tuple[RouteTable, frozenset[Address], Mapping[DraftId, Target | None]]
 
@@ -58,9 +62,19 @@ class Publisher:
         self.problem: Problem | None = None
 
     async def adopt(self) -> None:
-        """Take over the table that the proxy already has: what an earlier daemon left."""
+        """Take over the table that the proxy already has: what an earlier daemon left.
+
+        Where the proxy shows it at once, what was served is ready from the first look on: visitors of static drafts,
+        who have waited for this daemon, are not told that their draft is starting.
+        """
         self._confirmed = await self._proxy.observe()
         self._targets = {route.draft: route.target for route in self._confirmed.routes}
+        if not self._confirmed.routes or not await self._proxy.alive():
+            return
+        with suppress(ProxyRejected, TimeoutError):
+            async with asyncio.timeout(_ADOPT_WITHIN):
+                await self._proxy.publish(self._confirmed)
+                self._verified = True
 
     def open(self, known: Collection[DraftId]) -> None:
         """From now on tables are published: every draft has been looked at once.

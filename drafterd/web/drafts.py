@@ -20,8 +20,8 @@ from drafterd.web.problems import HttpProblem
 from drafterd.web.queries import Body, DeleteQuery, DraftQuery, DraftsQuery, LogQuery, Query
 from drafterd.web.shapes import DraftShape, DraftsShape, FixesShape, UndoneShape
 
-_WAIT_SLICE = 5.0
-"""A long poll looks this often whether its visitor is still there, seconds."""
+_WAIT_SLICE = 0.5
+"""A long poll looks this often whether its visitor and its server are still there, seconds."""
 
 Key = tuple[str | float, str]
 
@@ -100,7 +100,7 @@ async def show_draft(call: Call[DraftQuery, Body]) -> web.StreamResponse:
 
 
 async def _wait(call: Call[DraftQuery, Body], state: State) -> DraftReport:
-    """In slices, so that a visitor who has gone does not leave a wait behind."""
+    """In slices, so that a visitor who has gone does not leave a wait behind, nor a server that stops cut it off."""
     ends = time.monotonic() + call.query.timeout
     while True:
         left = ends - time.monotonic()
@@ -109,7 +109,7 @@ async def _wait(call: Call[DraftQuery, Body], state: State) -> DraftReport:
         report = await call.control.wait(call.draft, state=state, timeout=piece)
         gone = call.request.transport is None or call.request.transport.is_closing()
         early = time.monotonic() - began < piece
-        if gone or early or report.state is state or left <= _WAIT_SLICE:
+        if gone or call.streams.closing or early or report.state is state or left <= _WAIT_SLICE:
             return report
 
 

@@ -25,6 +25,11 @@ class Streams:
         self._open = 0
         self._closing = asyncio.Event()
 
+    @property
+    def closing(self) -> bool:
+        """Whether the server stops: whoever only waits is answered with what is."""
+        return self._closing.is_set()
+
     async def close(self, _app: web.Application) -> None:
         """End every stream."""
         self._closing.set()

@@ -9,6 +9,8 @@ from typing import Self
 from aiohttp import web
 
 _SHUTDOWN = 2.0
+_HELD_SHUTDOWN = 10.0
+"""Seconds for what is being sent, where somebody is to follow us: a download ends, and new requests wait meanwhile."""
 _SOCKET_MODE = 0o660
 _BACKLOG = 1024
 """So many connections wait while nobody accepts them."""
@@ -36,7 +38,9 @@ class Listener:
         held: socket.socket | None = None,
     ) -> None:
         # No access log: a visitor's address and query are nobody's business here.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_HELD_SHUTDOWN if held else _SHUTDOWN)
+        self._closing = False
+        app.on_response_prepare.append(self._say_farewell)
         self._host = None if held else host
         self._port = port
         self._unix_socket = None if held else unix_socket
@@ -58,6 +62,7 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening, end what is open, remove the socket. Repeatable."""
+        self._closing = True
         if self._held is not None:
             for site in list(self._runner.sites):
                 await site.stop()
@@ -66,6 +71,12 @@ class Listener:
         await self._runner.cleanup()
         if self._unix_socket is not None:
             self._unix_socket.unlink(missing_ok=True)
+
+    async def _say_farewell(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Who keeps a connection open is told to take another one, before this one is closed under a request."""
+        if self._closing:
+            response.headers["Connection"] = "close"
+            response.force_close()
 
     async def __aenter__(self) -> Self:
         await self.start()

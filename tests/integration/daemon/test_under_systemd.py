@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,13 @@ from drafterd.reconcile import loop
 loop.BEAT = 0.1
 async def hang(self, draft):
     await asyncio.Event().wait()
+async def crash(self):
+    raise MemoryError("a wall of text\\nin two lines")
+if sys.argv[1] == "crash":
+    loop.Loop.run = crash
+if sys.argv[1] == "fault":
+    from drafterd.reconcile.control import Control
+    Control.scan = crash
 if sys.argv[1] == "hang":
     loop.Loop._look_at = hang
 sys.argv[1:] = ["run", "--config", sys.argv[2]]
@@ -112,6 +121,15 @@ class Machine:
         except AssertionError as error:
             raise AssertionError(f"{word}: {self.said} {self.output.read_text()[-3000:]}") from error
 
+    def waits(self) -> int:
+        """How many connections to its unix socket are open."""
+        lines = Path("/proc/net/unix").read_text().splitlines()
+        return sum(line.endswith(f" {self.path}") and line.split()[5] == "03" for line in lines)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What all daemons have said: each line of it is an object, whatever happened."""
+        return [json.loads(line) for line in self.output.read_text().splitlines()] if self.output.exists() else []
+
     async def end(self) -> None:
         """End what runs."""
         for process in self.processes:
@@ -128,6 +146,7 @@ async def machine(tmp_path) -> AsyncIterator[Machine]:
         made = Machine(tmp_path, Path(run))
         yield made
         await made.end()
+        assert all({"event", "level", "timestamp"} <= line.keys() for line in made.lines())
 
 
 async def ask(url: str, connector: aiohttp.BaseConnector | None = None) -> int:
@@ -163,6 +182,119 @@ async def test_no_request_is_lost_while_it_restarts(machine):
         await eventually(lambda: len(answers) > before + 100)
         stop.set()
     assert {answer for answer in answers if answer not in (200, 404)} == set()
+
+
+async def restarted(machine: Machine, process: asyncio.subprocess.Process) -> float:
+    """Another daemon in the place of this one; how long the first took to end."""
+    began = time.monotonic()
+    process.terminate()
+    assert await process.wait() == 0
+    took = time.monotonic() - began
+    await machine.start()
+    await machine.until("READY=1", 2)
+    return took
+
+
+async def test_who_waits_while_it_restarts_is_answered_and_waits_on(machine):
+    draft = machine.config.parent / "drafts" / "hello"
+    draft.mkdir(parents=True)
+    (draft / "index.html").write_text("hello")
+    with machine.config.open("a") as more:
+        more.write("runtime: {managed: true}\n")  # nothing becomes of a draft where nobody can run it
+    machine.hold()
+    first = await machine.start()
+    await machine.until("READY=1")
+    url = "http://localhost/api/v1/drafts/hello"
+    connector = aiohttp.UnixConnector(str(machine.path))
+    argv = (sys.executable, "-m", "drafterd", "wait", "hello", "--for", "paused", "--timeout", "60", "--json")
+    async with aiohttp.ClientSession(connector=connector) as client, asyncio.TaskGroup() as tasks:
+
+        async def known() -> bool:
+            async with client.get(url) as answer:
+                return answer.status == 200
+
+        await eventually(known)
+        command = await asyncio.create_subprocess_exec(
+            *argv, "--socket", str(machine.path), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        machine.processes.append(command)
+
+        async def poll() -> tuple[int, str]:
+            async with client.get(url, params={"wait": "paused", "timeout": "60"}) as answer:
+                return answer.status, (await answer.json())["id"]
+
+        polls = [tasks.create_task(poll()) for _ in range(5)]
+        await eventually(lambda: machine.waits() >= 6)
+        assert await restarted(machine, first) < 5
+        assert [await each for each in polls] == [(200, "hello")] * 5
+        async with client.post(f"{url}/stop") as answer:
+            assert answer.status in (200, 202)
+        printed, said = await asyncio.wait_for(command.communicate(), 30)
+    assert command.returncode == 0, said.decode()
+    assert json.loads(printed)["state"] == "paused"
+
+
+async def test_who_keeps_a_connection_open_loses_nothing_either(machine):
+    """Not even what no client may ask twice."""
+    machine.hold()
+    process = await machine.start()
+    await machine.until("READY=1")
+    token = (machine.config.parent / "state" / "token").read_text().strip()
+    answers: list[Any] = []
+    stop = asyncio.Event()
+
+    async def ask_on(client: aiohttp.ClientSession) -> None:
+        url, headers = f"http://127.0.0.1:{machine.api}/api/v1/scan", {"Authorization": f"Bearer {token}"}
+        while not stop.is_set():
+            try:
+                async with client.post(url, headers=headers) as answer:
+                    answers.append(answer.status)
+            except (aiohttp.ClientError, OSError) as error:
+                answers.append(error)
+            await asyncio.sleep(0.01)
+
+    async with aiohttp.ClientSession() as client, asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(ask_on(client))
+        await eventually(lambda: len(answers) > 50)
+        await restarted(machine, process)
+        before = len(answers)
+        await eventually(lambda: len(answers) > before + 50)
+        stop.set()
+    assert set(answers) == {202}
+
+
+async def test_why_it_does_not_start_is_an_event_like_others(machine):
+    with machine.config.open("a") as more:
+        more.write("settel: 1s\n")
+    process = await machine.start()
+    assert await process.wait() == 1
+    (failed,) = machine.lines()
+    assert (failed["event"], failed["level"], failed["code"]) == ("daemon.failed", "critical", "config")
+    assert "did you mean settle?" in failed["reason"]
+
+
+async def test_what_ends_it_unexpectedly_is_one_line(machine):
+    process = await machine.start("crash")
+    assert await process.wait() == 1
+    crashed = machine.lines()[-1]
+    assert (crashed["event"], crashed["level"]) == ("daemon.crashed", "critical")
+    assert "MemoryError: a wall of text\n" in crashed["exception"]
+
+
+async def test_a_fault_of_its_own_is_one_line(machine):
+    machine.hold()
+    await machine.start("fault")
+    await machine.until("READY=1")
+    connector = aiohttp.UnixConnector(str(machine.path))
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.post("http://localhost/api/v1/scan") as answer,
+    ):
+        assert answer.status == 500
+    (failed,) = [line for line in machine.lines() if line["event"] == "request.failed"]
+    assert (failed["level"], failed["path"]) == ("error", "/api/v1/scan")
+    assert "MemoryError" in failed["exception"]
 
 
 async def test_it_leaves_the_socket_that_is_held_for_it(machine):

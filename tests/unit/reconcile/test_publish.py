@@ -76,6 +76,16 @@ async def test_what_an_earlier_daemon_left_is_adopted_and_unknown_drafts_dropped
         await eventually(lambda: publisher.confirmed == table_of({A: ONE}))
 
 
+@pytest.mark.parametrize("shown", [True, False])
+async def test_what_the_proxy_shows_of_it_counts_from_the_first_look_on(shown):
+    proxy = MemoryProxy(table_of({A: ONE}))
+    proxy.refuses = not shown
+    publisher = Publisher(proxy, on_change=print, on_published=print)
+    await publisher.adopt()
+    assert publisher.reached(A) == (ONE if shown else None)
+    assert publisher.target(A) == ONE
+
+
 async def test_nothing_is_published_before_every_draft_was_looked_at():
     proxy = MemoryProxy(table_of({A: ONE}))
     publisher = Publisher(proxy, on_change=print, on_published=print)
