@@ -42,6 +42,9 @@ class Metrics:
         self.disk_free = Gauge(
             "drafterd_disk_free_bytes", "Space that is free where the state lies.", registry=self._registry
         )
+        self.isolation_weak = Gauge(
+            "drafterd_isolation_weak", "Whether drafts or builds have no walls of their own.", registry=self._registry
+        )
         self.ports_free = Gauge("drafterd_ports_free", "Ports of the pool that nobody has.", registry=self._registry)
         self.publish_seconds = Histogram(
             "drafterd_route_publish_seconds",

@@ -46,5 +46,10 @@ class ProxyConfig(Section):
     """For an nginx that drafterd does not start: the command that tests its configuration, e.g. [nginx, -t]."""
     reload: tuple[str, ...] = ()
     """And the one that reloads it; none: it is reloaded by others whenever the file of routes changes."""
+    access_log: values.FilePath | None = None
+    """Traefik's access log, in JSON; default none. On a server /var/log/drafterd-traefik/access.log.
+
+    That is where its unit may write, and what logrotate keeps small.
+    """
     tls: TlsConfig = TlsConfig()
     """How it speaks https."""

@@ -53,7 +53,15 @@ def programs(config: Config, layout: Layout) -> Mapping[str, tuple[str, ...]]:
     tls = settings.proxy_tls(config, layout)
     if config.proxy.kind == "traefik":
         static = layout.state / "routes" / "traefik.yml"
-        managed.write_static(static, listen=listen, dashboard=dashboard, routes_file=layout.traefik_routes, tls=tls)
+        access_log = config.proxy.access_log and config.proxy.access_log.absolute()
+        managed.write_static(
+            static,
+            listen=listen,
+            dashboard=dashboard,
+            routes_file=layout.traefik_routes,
+            access_log=access_log,
+            tls=tls,
+        )
         return {**away, "traefik": managed.command(which("traefik"), static)}
     main = nginx_static.write_static(
         layout.nginx,

@@ -1,6 +1,5 @@
 """What `doctor` looks at of walls, networks, limits and secrets."""
 
-import re
 import stat
 
 from drafterd.build import environment
@@ -9,6 +8,7 @@ from drafterd.doctor.case import Case, Look
 from drafterd.doctor.finding import Finding, Findings, Level, good
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.interfaces import Sandbox
+from drafterd.domain.report import levels
 from drafterd.sandbox import choose
 from drafterd.sandbox.firewall import MEANING, nft
 from drafterd.sandbox.group_tree import CGROUPS, tree
@@ -23,8 +23,6 @@ _WEAK = {
 }
 """What would mend a sandbox that is none, or half of one."""
 _LEVELS = {"none": "plain", "uid-only": "users"}
-_LEVEL = re.compile(r"\((?:isolation: )?([a-z-]+)[:)]")
-"""How far, in the words of the status."""
 _SHARING = "builds share the network"
 _WITH_SLIRP = "install the package slirp4netns, and let the daemon's user open /dev/net/tun"
 _AS_ROOT = "run drafterd as root with a sandbox, or set `run.network` to `shared`"
@@ -56,7 +54,7 @@ def sandboxes(case: Case) -> Findings:
 
 def _reached(sandbox: str) -> Finding:
     """What the living daemon has."""
-    weak = [_WEAK[word] for level, word in _LEVELS.items() if level in _LEVEL.findall(sandbox)]
+    weak = [_WEAK[word] for level, word in _LEVELS.items() if level in levels(sandbox)]
     if weak:
         return Finding("isolation", Level.WARNING, sandbox, weak[0])
     if _SHARING in sandbox:

@@ -1,5 +1,6 @@
 """What people and programs are told: the shapes behind the API, the pages and the command line."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -82,6 +83,9 @@ class Check:
     detail: str = ""
 
 
+_LEVEL = re.compile(r"\((?:isolation: )?([a-z-]+)[:)]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The daemon as a whole.
@@ -109,3 +113,13 @@ class StatusReport:
     memory: Mapping[str, int] = field(default_factory=dict)
     disk: Mapping[str, int] = field(default_factory=dict)
     limits: str = ""
+
+    @property
+    def weak(self) -> bool:
+        """Whether builds or drafts have no walls of their own."""
+        return bool({"none", "uid-only"} & levels(self.sandbox))
+
+
+def levels(sandbox: str) -> frozenset[str]:
+    """How far drafts and builds are kept apart, each in a word: `full`, `no-userns`, `uid-only`, `none`."""
+    return frozenset(_LEVEL.findall(sandbox))

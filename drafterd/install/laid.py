@@ -101,6 +101,7 @@ def _traefik(config: Config) -> str:
         listen=config.proxy.listen,
         dashboard=config.proxy.dashboard,
         routes_file=config.layout().traefik_routes,
+        access_log=config.proxy.access_log,
         tls=tls and replace(tls, storage=tls.storage and places.ACME),
     )
 

@@ -42,6 +42,7 @@ def measure(
     waiting = [build for build in queue if build.status is BuildStatus.QUEUED]
     metrics.queue_depth.set(len(waiting))
     metrics.drafts_memory.set(sum(report.rss_bytes or 0 for report in found))
+    metrics.isolation_weak.set(status.weak)
     metrics.ports_free.set(status.ports_free)
     metrics.disk_free.set(status.disk["free"])
     metrics.memory_available.set(status.memory["available"])

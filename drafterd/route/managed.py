@@ -10,7 +10,13 @@ from drafterd.route.tls import Tls
 
 
 def static_configuration(
-    *, listen: Address, dashboard: Address, routes_file: Path, log_level: str = "WARN", tls: Tls | None = None
+    *,
+    listen: Address,
+    dashboard: Address,
+    routes_file: Path,
+    log_level: str = "WARN",
+    access_log: Path | None = None,
+    tls: Tls | None = None,
 ) -> str:
     """The static configuration, from `templates/traefik.yml`.
 
@@ -19,6 +25,7 @@ def static_configuration(
         dashboard: Where Traefik's dashboard, API, ping and metrics listen: the loopback only.
         routes_file: The generated file, alone in its folder.
         log_level: Traefik's word for it.
+        access_log: Where each request is noted; None: nowhere.
         tls: How https is spoken at `listen`; None: not at all.
     """
     values = {
@@ -26,6 +33,7 @@ def static_configuration(
         "dashboard": authority(dashboard),
         "routes_file": str(routes_file),
         "log_level": log_level,
+        "access_log": str(access_log or ""),
         "plain": authority(tls.plain) if tls and tls.plain else "",
         "https_port": f":{tls.port}" if tls else "",
         "email": tls.email if tls else "",
@@ -36,7 +44,13 @@ def static_configuration(
     quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
     asked = tls is not None and tls.certificate is None
     template = resources.templates(html=False).get_template("traefik.yml")
-    return template.render(quoted, https=tls is not None, acme=asked, redirects=bool(tls and tls.plain))
+    return template.render(
+        quoted,
+        https=tls is not None,
+        acme=asked,
+        redirects=bool(tls and tls.plain),
+        logs_access=access_log is not None,
+    )
 
 
 def write_static(
@@ -46,11 +60,17 @@ def write_static(
     dashboard: Address,
     routes_file: Path,
     log_level: str = "WARN",
+    access_log: Path | None = None,
     tls: Tls | None = None,
 ) -> None:
     """Write the static configuration to `path`; its folder is made too."""
     text = static_configuration(
-        listen=listen, dashboard=dashboard, routes_file=routes_file, log_level=log_level, tls=tls
+        listen=listen,
+        dashboard=dashboard,
+        routes_file=routes_file,
+        log_level=log_level,
+        access_log=access_log,
+        tls=tls,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomic(path, text.encode(), mode=0o640)

@@ -128,7 +128,10 @@ def test_the_public_url_follows_the_proxy_unless_it_is_set():
         ("build: {slots: many}", "build.slots: found 'many', auto or an integer from 1 to 64 is allowed"),
         ("address: hsot", "address: found 'hsot', 'path' or 'host' is allowed"),
         ("proxy: {kind: caddy}", "proxy.kind: found 'caddy', 'traefik' or 'nginx' is allowed"),
-        ("proxy: 3", "proxy: found 3, a section with the keys kind, managed, listen, dashboard, response_timeout, test, reload, tls is allowed"),
+        (
+            "proxy: 3",
+            "proxy: found 3, a section with the keys kind, managed, listen, dashboard, response_timeout, test, reload, access_log, tls is allowed",
+        ),
         ("fix: {write_back: 'yes'}", "fix.write_back: found 'yes', true or false is allowed"),
         ("pages: {details: on}", "pages.details: found 'on', 'local', 'all' or 'off' is allowed"),
         ("allowed_hosts: x", "allowed_hosts: found 'x', a list is allowed"),

@@ -94,3 +94,27 @@ def test_alerts_name_codes_that_there_are():
     problems = (MONITORING.parents[1] / "docs" / "problems.md").read_text()
     (codes,) = re.findall(r'code=~"([^"]+)"', text)
     assert [code for code in codes.split("|") if f"`{code}`" not in problems] == []
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "weak"),
+    [
+        ("bubblewrap (isolation: full: a)", False),
+        ("bubblewrap (isolation: no-userns: a); builds: bubblewrap (full: b)", False),
+        ("users (isolation: uid-only: a)", True),
+        ("bubblewrap (isolation: full: a); builds: plain (none: no bubblewrap (not found))", True),
+    ],
+)
+def test_drafts_or_builds_without_walls_of_their_own_are_told(sandbox, weak):
+    report = StatusReport(
+        version="",
+        uptime=0,
+        states={},
+        queue=0,
+        ports_free=0,
+        sandbox=sandbox,
+        proxy=Check(name="proxy", ok=True),
+        runtime=Check(name="runtime", ok=True),
+        ready=True,
+    )
+    assert report.weak is weak

@@ -45,6 +45,11 @@ def test_it_calls_nobody_and_writes_no_access_log() -> None:
     assert "accessLog" not in found
 
 
+def test_an_access_log_that_is_asked_for_is_written() -> None:
+    place = Path("/var/log/drafterd-traefik/access.log")
+    assert parsed(access_log=place)["accessLog"] == {"filePath": str(place), "format": "json"}
+
+
 @pytest.mark.parametrize("name", ['a "b"', "a: b #c", "{{x}}", "ü", "a\\b", "'"])
 def test_a_folder_cannot_become_syntax(name: str) -> None:
     file = Path("/state") / name / "drafts.yml"
