@@ -227,6 +227,13 @@ async def test_who_waits_while_it_restarts_is_answered_and_waits_on(machine):
         await eventually(lambda: machine.waits() >= 6)
         assert await restarted(machine, first) < 5
         assert [await each for each in polls] == [(200, "hello")] * 5
+        # One that is killed answers nobody; the command asks its successor.
+        await eventually(lambda: machine.waits() >= 1)
+        second = machine.processes[-1]
+        second.kill()
+        await second.wait()
+        await machine.start()
+        await machine.until("READY=1", 3)
         async with client.post(f"{url}/stop") as answer:
             assert answer.status in (200, 202)
         printed, said = await asyncio.wait_for(command.communicate(), 30)
