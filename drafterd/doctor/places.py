@@ -11,6 +11,7 @@ from drafterd.doctor.case import Case, Look, Server
 from drafterd.doctor.finding import Finding, Findings, Level, good
 from drafterd.domain.errors import DrafterdError
 from drafterd.domain.model import Address
+from drafterd.run.processes import holders
 
 _SOCKETS = "drafterd-api.socket"
 _TIMEOUT = 10.0
@@ -69,7 +70,7 @@ def _served(config: Config, server: Server) -> Findings:
     """On a server somebody listens everywhere; who, systemd's word for the unit says."""
     for key, address in config.listeners().items():
         unit = server.proxy_unit if key.startswith("proxy.") else _SOCKETS
-        if _free(address):
+        if not holders(address.port):
             start = f"systemctl restart {unit}" if unit else "start your proxy"
             yield Finding(key, Level.ERROR, f"nobody listens at {address}", start)
         elif unit and not server.runs(unit):
