@@ -1,13 +1,16 @@
 """Values that are secret, one for each place that holds a secret, and the search for them everywhere else."""
 
+import asyncio
 import base64
 import contextlib
 import os
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -36,6 +39,12 @@ GIVEN = {name: _new() for name in ("NEXTAUTH_SECRET", "DATABASE_URL", "GOOGLE_CL
 """The operator's own values, which every draft gets into its environment."""
 DRAFTS = {draft: _new() for draft in ("hello", "second", "spy", "loud", "fails")}
 """What stands in the `.env.local` of each draft."""
+CONFIGURED = _new()
+"""What the configuration gives to one draft, `loud`, in `drafts_config.loud.env`."""
+PASSWORDS = {"password in a file": _new(), "password that was typed": _new()}
+"""What lets visitors into the drafts `guarded` and `loud`."""
+PASSWORD_FILE = "/etc/drafterd/passwords/guarded"
+SETTINGS = "/etc/drafterd/drafterd.yaml"
 
 
 def plant(machine: Machine) -> None:
@@ -44,6 +53,17 @@ def plant(machine: Machine) -> None:
         _write(machine.at(place), OPERATOR_VALUES[name])
     values = GIVEN | {"DATABASE_URL": f"postgresql://app:{GIVEN['DATABASE_URL']}@db.internal:5432/shop"}
     _write(machine.at(CREDENTIALS), "".join(f"{name}={value}\n" for name, value in values.items()))
+
+
+async def configure(machine: Machine) -> None:
+    """Put secrets into the configuration of an installed drafterd; it counts from the daemon's next start on."""
+    _write(machine.at(PASSWORD_FILE), f"{PASSWORDS['password in a file']}\n")
+    await machine.run("chown", "drafterd:", PASSWORD_FILE)
+    drafts = f"{{guarded: {{access: {{password_file: {PASSWORD_FILE}}}}}, loud: {{env: {{CONFIGURED: {CONFIGURED}}}}}}}"
+    with machine.at(SETTINGS).open("a") as file:
+        file.write(f"\ndrafts_config: {drafts}\n")
+    await machine.run("chown", "root:drafterd", SETTINGS)
+    machine.at(SETTINGS).chmod(0o640)
 
 
 def _write(path: Path, text: str) -> None:
@@ -68,6 +88,8 @@ class Search:
             **OPERATOR_VALUES,
             **GIVEN,
             **{f"draft {draft}": value for draft, value in DRAFTS.items()},
+            "configured": CONFIGURED,
+            **PASSWORDS,
             **more,
         }
         self._names = {form: name for name, value in values.items() for form in _forms(value.encode())}
@@ -100,6 +122,39 @@ class Search:
                 whose = owner[1].decode() if owner else process.name()
                 yield from self.inside(argv, f"arguments of {whose}")
                 yield from self.inside(environ, f"environment of {whose}")
+
+
+@dataclass
+class Watch:
+    """Looks over and over at what processes were started with, for as long as something goes on.
+
+    Attributes:
+        found: What it saw.
+        seen: The names of processes that it has looked at.
+    """
+
+    search: Search
+    machine: Machine
+    found: set[Found] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        looking = tasks.create_task(self._look_on())
+        self._stack.callback(looking.cancel)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def _look_on(self) -> None:
+        while True:
+            self.found.update(self.search.processes(self.machine))
+            for process in self.machine.processes():
+                with contextlib.suppress(psutil.Error, OSError):
+                    self.seen.add(process.name())
+            await asyncio.sleep(0.02)
 
 
 def _forms(value: bytes) -> Iterator[bytes]:

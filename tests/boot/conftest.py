@@ -12,6 +12,19 @@ from tests.boot import canaries, debian
 from tests.boot.installed import Installed
 
 FIRST, NEXT = "1.0.0", "2.0.0"
+NEXT_DIFFERS = {
+    "drafterd/ledger.py": (
+        "UPDATE builds SET repairs = '[]'\",\n",
+        'UPDATE builds SET repairs = \'[]\'",\n"CREATE TABLE notes (note TEXT NOT NULL) STRICT",\n',
+    ),
+    "systemd/drafterd.service": ("Description=drafterd\n", "Description=drafterd, the next\n"),
+    "systemd/drafterd-supervisor.service": ("(supervisord)\n", "(supervisord), the next\n"),
+    "drafterd/run/plugin.py": (
+        "    def states(self)",
+        "    def later(self) -> bool:\n        return True\n\n    def states(self)",
+    ),
+}
+"""A ledger that the first version does not understand, other units, and a plug-in that knows more."""
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
@@ -23,8 +36,8 @@ async def server() -> AsyncIterator[Installed]:
         folder = Path(name)
         async with asyncio.TaskGroup() as tasks:
             kept = tasks.create_task(asyncio.to_thread(debian.kept))
-            for version in (FIRST, NEXT):
-                tasks.create_task(asyncio.to_thread(debian.own_wheel, folder, version))
+            for version, changes in ((FIRST, {}), (NEXT, NEXT_DIFFERS)):
+                tasks.create_task(asyncio.to_thread(debian.own_wheel, folder, version, changes))
         async with Installed(kept.result(), folder) as machine:
             canaries.plant(machine)
             yield machine

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,8 +123,8 @@ def _make_wheels(folder: Path) -> None:
         own.unlink()
 
 
-def own_wheel(folder: Path, version: str) -> Path:
-    """The wheel of this checkout, with another version in it."""
+def own_wheel(folder: Path, version: str, changes: Mapping[str, tuple[str, str]]) -> Path:
+    """The wheel of this checkout, with another version in it, and some files that differ: what stands there, and what is to."""
     source = folder / f"source-{version}"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -135,6 +135,11 @@ def own_wheel(folder: Path, version: str) -> Path:
     text, count = re.subn(r'^__version__ = ".*"$', f'__version__ = "{version}"', init.read_text(), flags=re.MULTILINE)
     assert count == 1
     init.write_text(text)
+    for name, (before, after) in changes.items():
+        path = source / name
+        text = path.read_text()
+        assert text.count(before) == 1, f"{name} is not as it was"
+        path.write_text(text.replace(before, after))
     _wheel("--no-deps", "--wheel-dir", folder, source)
     (made,) = folder.glob(f"drafterd-{version}-*.whl")
     return made

@@ -73,9 +73,23 @@ def _own(draft: str) -> dict[str, str]:
     return {".env.local": f"SECRET_OF_MINE={DRAFTS[draft]}\n"}
 
 
+_SLOW = """
+let busy = 0;
+const server = require('http').createServer((request, response) => {
+  if (request.url.endsWith('/busy')) return response.end(String(busy));
+  if (!request.url.endsWith('/slow')) return response.end(`${NAME} ${request.url}`);
+  busy += 1;
+  setTimeout(() => { busy -= 1; response.end(`${NAME} begun and ended`); }, 3000);
+}).listen(process.env.PORT, process.env.HOSTNAME);
+// As Next.js does.
+process.on('SIGTERM', () => server.close(() => process.exit()));
+"""
+
+
 def quiet(draft: str) -> dict[str, str]:
     """A good draft that has a secret, and a folder whose name a careless back-up leaves out."""
-    return {**node_server(draft), **_own(draft), "builds/kept.txt": "kept"}
+    server = f"const NAME = {json.dumps(draft)};{_SLOW}"
+    return {**node_server(), **_own(draft), "server.js": server, "builds/kept.txt": "kept"}
 
 
 def spy() -> dict[str, str]:

@@ -2,8 +2,7 @@
 
 import asyncio
 import shutil
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,14 +45,14 @@ class Installed(Machine):
         """Run the command."""
         return await self.run("/opt/drafterd/bin/drafterd", *words, check=check, within=within)
 
-    def drop(self, draft: str, files: Mapping[str, str]) -> Path:
+    def drop(self, draft: str, files: Mapping[str, str | bytes]) -> Path:
         """Write a draft's files beside, and rename the folder into place."""
         place = self.at("/srv/drafts")
         beside = place / f".new-{draft}"
         for name, text in files.items():
             path = beside / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
         return beside.rename(place / draft)
 
     async def call(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
@@ -108,33 +107,73 @@ class Installed(Machine):
         return int(await self.run("systemctl", "show", "--property=MainPID", "--value", unit))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What somebody asks for over and over.
+
+    Attributes:
+        kept: Whether by one connection that is kept open.
+        by_socket: By the command line's socket, in the place of an address.
+        slowly: Seconds that are taken for reading the answer.
+        good: How it is answered when all is well.
+    """
+
+    url: str
+    method: str = "GET"
+    kept: bool = False
+    by_socket: bool = False
+    slowly: float = 0.0
+    good: tuple[int, ...] = (200,)
+
+
+ASKED: Mapping[str, Asking] = {
+    "hello": Asking(url=f"{SITE}/api/draft/hello/"),
+    "second": Asking(url=f"{SITE}/api/draft/second/"),
+    "kept": Asking(url=f"{SITE}/api/draft/hello/", kept=True),
+    "files": Asking(url=f"{SITE}/api/draft/files/"),
+    "download": Asking(url=f"{SITE}/api/draft/files/large.bin", slowly=2.0),
+    "api": Asking(url=f"{API}/api/v1/queue"),
+    "kept api": Asking(url=f"{API}/api/v1/queue", kept=True),
+    "post": Asking(url=f"{API}/api/v1/scan", method="POST", kept=True, good=(202,)),
+    "socket": Asking(url="http://localhost/api/v1/drafts", by_socket=True),
+    "long poll": Asking(url=f"{API}/api/v1/drafts/hello?wait=paused&timeout=20"),
+}
+"""By visitors, programs and operators, in the ways they have."""
+DRAFTS_ALONE = ("hello", "second", "kept")
+DAEMON_ALONE = ("api", "kept api", "post", "socket", "long poll")
+LARGE = 8_000_000
+"""Bytes: more than the buffers on the way take."""
+_PIECES = 100
+
+
 @dataclass
 class Load:
     """Asks for the same things over and over, and remembers what went wrong.
 
     Attributes:
-        asked: Answers by path.
+        names: What is asked for, of `ASKED`.
+        asked: Answers by name.
         lost: What was not answered as it should be.
-        longest: The longest wait, in seconds.
     """
 
     server: Installed
+    names: Sequence[str] = tuple(ASKED)
     asked: dict[str, int] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
-    longest: float = 0.0
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
         token = self.server.at("/var/lib/drafterd/token").read_text().strip()
-        client = await self._stack.enter_async_context(self.server.session())
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        asked: dict[str, dict[str, str]] = {
-            f"{SITE}/api/draft/hello/": {},
-            f"{SITE}/api/draft/second/": {},
-            f"{API}/api/v1/queue": {"Authorization": f"Bearer {token}"},
-        }
-        self.asked = dict.fromkeys(asked, 0)
-        works = [tasks.create_task(self._ask(client, url, headers)) for url, headers in asked.items() for _ in range(2)]
+        self.asked = dict.fromkeys(self.names, 0)
+        works = []
+        for name in self.names:
+            asking = ASKED[name]
+            headers = {} if asking.url.startswith(f"{SITE}/") else {"Authorization": f"Bearer {token}"}
+            by = "/run/drafterd/drafterd.sock" if asking.by_socket else None
+            session = self.server.session(kept=asking.kept, by=by, headers=headers)
+            client = await self._stack.enter_async_context(session)
+            works += [tasks.create_task(self._ask(client, name, asking)) for _ in range(2)]
         self._stack.callback(lambda: [work.cancel() for work in works])
         return self
 
@@ -142,20 +181,24 @@ class Load:
         await self._stack.aclose()
 
     async def more(self, count: int) -> None:
-        """Wait until each of them was asked so many times more."""
-        wanted = {url: self.asked[url] + count for url in self.asked}
-        await eventually(lambda: all(self.asked[url] >= many for url, many in wanted.items()), within=90)
+        """Wait until each of them was asked so many times more; what takes its time, once."""
+        wanted = {
+            name: self.asked[name] + (1 if ASKED[name].slowly or "wait=" in ASKED[name].url else count)
+            for name in self.asked
+        }
+        await eventually(lambda: all(self.asked[name] >= many for name, many in wanted.items()), within=90)
 
-    async def _ask(self, client: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> None:
+    async def _ask(self, client: aiohttp.ClientSession, name: str, asking: Asking) -> None:
         while True:
-            began = time.monotonic()
             try:
-                async with client.get(url, headers=headers) as answer:
-                    text = await answer.text()
-                    if answer.status != 200:
-                        self.lost.append(f"{url}: {answer.status} {text[:200]}")
+                async with client.request(asking.method, asking.url) as answer:
+                    size, first = 0, b""
+                    async for piece in answer.content.iter_chunked(LARGE // _PIECES):
+                        size, first = size + len(piece), first or piece[:300]
+                        await asyncio.sleep(asking.slowly / _PIECES)
+                    if answer.status not in asking.good or (asking.slowly and size != LARGE):
+                        self.lost.append(f"{name}: {answer.status}, {size} bytes, {first!r}")
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                self.lost.append(f"{url}: {error!r}")
-            self.longest = max(self.longest, time.monotonic() - began)
-            self.asked[url] += 1
+                self.lost.append(f"{name}: {error!r}")
+            self.asked[name] += 1
             await asyncio.sleep(0.02)

@@ -150,9 +150,17 @@ class Machine:
         assert self._first is not None
         return [self._first, *self._first.children(recursive=True)]
 
-    def session(self, **options: Any) -> aiohttp.ClientSession:
-        """A client in its network."""
+    def session(self, *, kept: bool = False, by: str | None = None, **options: Any) -> aiohttp.ClientSession:
+        """A client in its network.
+
+        Args:
+            kept: Whether connections are kept open.
+            by: A socket's path, to be reached by that instead.
+        """
         assert self._first is not None
+        timeout = aiohttp.ClientTimeout(total=60)
+        if by is not None:
+            return aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.at(by))), timeout=timeout, **options)
         network = Path(f"/proc/{self._first.pid}/ns/net")
 
         def inside(address: tuple[Any, ...]) -> socket.socket:
@@ -163,8 +171,8 @@ class Machine:
                 finally:
                     _enter(ours.fileno())
 
-        connector = aiohttp.TCPConnector(force_close=True, limit=0, socket_factory=inside)
-        return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60), **options)
+        connector = aiohttp.TCPConnector(force_close=not kept, limit=0, socket_factory=inside)
+        return aiohttp.ClientSession(connector=connector, timeout=timeout, **options)
 
 
 def _enter(namespace: int) -> None:

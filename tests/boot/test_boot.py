@@ -1,13 +1,21 @@
 """From nothing to a server that is used, restarted, killed, upgraded and rebooted. The tests build on one another."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from tests.boot import hostile
 from tests.boot.conftest import FIRST, NEXT
-from tests.boot.installed import SERVICES, Installed, Load
+from tests.boot.installed import DAEMON_ALONE, DRAFTS_ALONE, LARGE, SERVICES, Installed, Load
 from tests.builders import eventually
+
+SPARED = {
+    "drafterd.service": DRAFTS_ALONE,
+    "drafterd-supervisor.service": ("files", "download", *DAEMON_ALONE),
+    "drafterd-traefik.service": DAEMON_ALONE,
+}
+"""What nobody loses a request to while a service is dead."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(900)]
 DRAFTS = ("hello", "second")
@@ -56,6 +64,8 @@ async def test_a_dropped_draft_is_live_through_the_proxy(server: Installed) -> N
     for draft in DRAFTS:
         await server.until(draft, "ready")
         assert await server.visit(f"/api/draft/{draft}/") == (200, f"{draft} /")
+    server.drop("files", {"index.html": "files", "large.bin": bytes(LARGE)})
+    await server.until("files", "ready")
 
 
 async def test_drafts_and_builds_are_behind_walls(server: Installed) -> None:
@@ -79,28 +89,90 @@ async def test_a_restart_of_the_daemon_loses_no_request_and_touches_no_draft(ser
 @pytest.mark.parametrize("unit", SERVICES)
 async def test_a_killed_service_comes_back(server: Installed, unit: str) -> None:
     before, pid = await standing(server), await server.main_pid(unit)
-    await server.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", unit)
+    async with Load(server, SPARED[unit]) as load:
+        await load.more(10)
+        await server.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", unit)
 
-    async def another() -> bool:
-        return await server.main_pid(unit) not in (0, pid)
+        async def another() -> bool:
+            return await server.main_pid(unit) not in (0, pid)
 
-    await eventually(another, within=30)
+        # While it is dead, and while its successor finds its way.
+        await load.more(10)
+        await eventually(another, within=30)
+        await answer(server)
+        await load.more(10)
+    assert load.lost == []
+    assert await standing(server) == before
+
+
+async def test_a_supervisord_that_is_stopped_lets_drafts_end_what_they_have_begun(server: Installed) -> None:
+    before = await standing(server)
+    async with asyncio.TaskGroup() as tasks:
+        slow = [tasks.create_task(server.visit(f"/api/draft/{draft}/slow")) for draft in DRAFTS]
+        await server.eventually(lambda: _all_begun(server), within=30)
+        await server.run("systemctl", "restart", "drafterd-supervisor.service")
+    assert [await one for one in slow] == [(200, f"{draft} begun and ended") for draft in DRAFTS]
     await answer(server)
     assert await standing(server) == before
 
 
+async def _all_begun(server: Installed) -> bool:
+    """Whether each draft is in the middle of a slow answer."""
+    return all([(await server.visit(f"/api/draft/{draft}/busy"))[1] == "1" for draft in DRAFTS])
+
+
 async def test_an_upgrade_and_the_way_back_touch_no_draft(server: Installed) -> None:
     before, running = await standing(server), await pids(server)
+    ledger = await ledger_version(server)
     await server.install_version(NEXT)
     async with Load(server) as load:
-        for version in (NEXT, FIRST):
-            await load.more(30)
-            await server.use(version)
-            await server.drafterd("install", "--systemd")
-            assert (await server.call("GET", "/api/v1/status"))[1]["version"] == version
+        await load.more(30)
+        await server.use(NEXT)
+        await server.drafterd("install", "--systemd")
         await load.more(30)
     assert load.lost == []
+    assert (await server.call("GET", "/api/v1/status"))[1]["version"] == NEXT
+    # The newer daemon is beside the older supervisord, with its older plug-in.
     assert (await standing(server), await pids(server)) == (before, running)
+    assert await described(server) == ["drafterd, the next", "Drafts of drafterd (supervisord), the next"]
+    assert await ledger_version(server) == ledger + 1
+    assert await ledger_version(server, f"drafterd.db.v{ledger}") == ledger
+
+    async with Load(server, DRAFTS_ALONE) as load:
+        await server.use(FIRST)
+        await server.run("systemctl", "restart", "drafterd.service", check=False)
+        journal = await server.run("journalctl", "_SYSTEMD_UNIT=drafterd.service", "--output=cat", "--lines=50")
+        assert "was written by a newer drafterd" in journal
+        await server.run("sh", "-c", BACK.format(copy=f"/var/lib/drafterd/drafterd.db.v{ledger}"))
+        await server.drafterd("install", "--systemd")
+        await load.more(30)
+    assert load.lost == []
+    assert (await server.call("GET", "/api/v1/status"))[1]["version"] == FIRST
+    assert (await standing(server), await pids(server)) == (before, running)
+    assert await described(server) == ["drafterd", "Drafts of drafterd (supervisord)"]
+    assert await ledger_version(server) == ledger
+
+
+BACK = """
+set -e
+systemctl stop drafterd.service
+rm -f /var/lib/drafterd/drafterd.db-wal /var/lib/drafterd/drafterd.db-shm
+mv {copy} /var/lib/drafterd/drafterd.db
+"""
+"""The way back to an older version that does not understand the ledger of a newer one."""
+
+
+async def ledger_version(server: Installed, name: str = "drafterd.db") -> int:
+    """Which version of drafterd's ledger a file is."""
+    code = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version').fetchone()[0])"
+    return int(await server.run("/opt/drafterd/bin/python", "-c", code, f"/var/lib/drafterd/{name}"))
+
+
+async def described(server: Installed) -> list[str]:
+    """What systemd has read in the units of daemon and supervisord."""
+    units = ("drafterd.service", "drafterd-supervisor.service")
+    said = await server.run("systemctl", "show", "--property=Description", "--value", *units)
+    return [line for line in said.splitlines() if line]
 
 
 async def test_after_a_reboot_every_draft_is_back_without_a_build(server: Installed) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from tests.boot.installed import Installed
 from tests.boot.test_boot import answer, pids, standing
+from tests.boot.test_canary import EVERYTHING, astray, search
+from tests.boot.test_doctor import examined
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 SETTINGS = "/etc/drafterd/drafterd.yaml"
@@ -42,6 +44,26 @@ async def test_nginx_takes_the_place_of_traefik(server: Installed) -> None:
     server.drop("third", {"index.html": "third"})
     await server.until("third", "ready")
     assert (await server.visit("/api/draft/third/"))[1] == "third"
+
+    # No secret has gone to it, nor to its logs.
+    sought = search(server)
+    assert astray(iter([*sought.files(server, *EVERYTHING), *sought.processes(server)])) == []
+    for draft in ("loud", "fails", "guarded"):
+        status, page = await server.visit(f"/api/draft/{draft}/")
+        assert status in (200, 401, 503), page
+        assert astray(sought.inside(page.encode(), draft)) == []
+
+    # Debian's unit lets it stay dead when it is killed: who asks is told, and no draft is touched.
+    await server.run("systemctl", "kill", "--signal=KILL", "nginx.service")
+
+    async def named() -> bool:
+        found = (await examined(server)).get("nginx.service", {})
+        return found.get("level") == "error" and "systemctl start nginx.service" in found["mend"]
+
+    await server.eventually(named, within=30)
+    await server.run("systemctl", "start", "nginx.service")
+    await answer(server)
+    assert (await standing(server), await pids(server)) == (before, running)
 
     # More changes than systemd starts a unit for within ten seconds, if it is not told otherwise.
     for number in range(8):
