@@ -8,7 +8,7 @@ LINE_MAX = 8192
 CUT = b" [the rest of this line is left out]"
 """Stands in the place of what was too long of a line."""
 
-_LINE_COST = 64
+_LINE_COST = 200
 """Each line counts so many bytes more: a flood of empty lines is a flood too."""
 
 

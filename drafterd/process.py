@@ -28,8 +28,8 @@ __all__ = ["MARK", "Identity", "end_group", "end_tree", "identify", "run", "swee
 _CHUNK = 1024
 """Bytes of output that are taken at a time: each may be a line, and the loop has others to serve."""
 _BRIEF = 0.001
-_REST = 5
-"""Whoever printed more than is dealt with briefly is let wait for so many times as long: a flood gets a sixth of us."""
+_REST = 3
+"""Whoever printed more than is dealt with briefly is let wait for so many times as long: a flood gets a quarter of us."""
 _DRAIN_CHUNK = 1 << 20
 _DRAIN_EVERY = 0.05
 _KILL_WAIT = 5.0

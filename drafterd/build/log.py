@@ -22,6 +22,8 @@ FLUSH_AFTER = 0.02
 
 _FLUSH_SIZE = 65_536
 _KEPT_LINES = 2000
+_KEPT_LENGTH = 2000
+"""Characters of a line that are looked through for what went wrong: a flood of long ones would take seconds."""
 _RECENT_LINES = 40
 
 _ESCAPES = re.compile(
@@ -99,7 +101,7 @@ class BuildLog:
         """A line that the draft printed."""
         whole = line.removesuffix(CUT)
         text = self.mask(sanitise(line)) if whole == line else f"{self.mask.cut(sanitise(whole))}{CUT.decode()}"
-        shown = plain(text)
+        shown = plain(text)[:_KEPT_LENGTH]
         self._lines.append(shown)
         self._recent.append(shown)
         self._write(LineKind.OUTPUT, text)

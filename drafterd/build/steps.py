@@ -101,7 +101,7 @@ class Steps:
             outcome = await self._packages.install(manager.install(locked=locked), locked=locked, clean=clean)
             if outcome.ok or await self._mending.again(INSTALL, outcome) is None:
                 break
-        self._check(INSTALL, outcome)
+        await self._check(INSTALL, outcome)
         if self._order.recipe.kind in _NEXT and not await in_thread(stands_alone, self._commands.packages):
             await self._packages.unlend()
 
@@ -127,7 +127,7 @@ class Steps:
                 break
             if remedy.reinstall:
                 await self.install()
-        self._check(BUILD, outcome)
+        await self._check(BUILD, outcome)
         await self._tell_shown()
         if self._order.recipe.kind in _NEXT:
             await in_thread(
@@ -245,17 +245,21 @@ class Steps:
         programs = inside(app, NODE_MODULES, ".bin")
         return self._commands.crew.lay(programs, place / NODE_MODULES / ".bin") if programs else {}
 
-    def _check(self, step: str, outcome: Outcome) -> None:
+    async def _check(self, step: str, outcome: Outcome) -> None:
         if not outcome.ok:
-            raise failure.of_step(
-                step,
-                outcome,
-                self._log.lines,
-                root=self._source,
-                now=self._tools.clock(),
-                retry=self._tools.settings.retry_after,
-                limits=self._tools.settings.limits,
-                disk_max=self._tools.settings.disk_max,
-                disk_free=shutil.disk_usage(self.scratch).free,
-                proposals=proposals(self._mending.situation(step)),
-            )
+            raise await in_thread(self._failure, step, outcome)
+
+    def _failure(self, step: str, outcome: Outcome) -> failure.BuildFailed:
+        ended = outcome.exceeded or outcome.timed_out
+        return failure.of_step(
+            step,
+            outcome,
+            self._log.lines,
+            root=self._source,
+            now=self._tools.clock(),
+            retry=self._tools.settings.retry_after,
+            limits=self._tools.settings.limits,
+            disk_max=self._tools.settings.disk_max,
+            disk_free=shutil.disk_usage(self.scratch).free,
+            proposals=() if ended else proposals(self._mending.situation(step)),
+        )

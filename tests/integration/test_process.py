@@ -194,7 +194,7 @@ async def test_what_is_slow_to_take_is_taken_slowly(tmp_path):
     await process.run(
         [SH, "-c", "seq 1 1500"], cwd=tmp_path, environment={"PATH": "/usr/bin:/bin"}, timeout=60, on_line=line
     )
-    assert time.monotonic() - began > 3 * spent
+    assert time.monotonic() - began > 2 * spent
 
 
 async def test_a_long_line_is_cut(tmp_path):

@@ -47,11 +47,52 @@ async def test_a_fork_bomb(ground):
     await ground.unharmed(gone="sleep 76543")
 
 
-async def test_a_flood_of_output(ground):
-    await ground.attack("flood", _built("const line = 'x'.repeat(65536) + '\\n'; for (;;) process.stdout.write(line)"))
-    report = await ground.until("flood", "failed", within=90)
-    assert report["problem"]["code"] in ("too-much-output", "out-of-memory")
-    assert (ground.state / "drafts/flood/log/build-1.log").stat().st_size < 30_000_000
+@pytest.mark.parametrize("line", ["''", "'x'.repeat(8000)"], ids=["empty", "long"])
+async def test_a_flood_of_output(ground, line):
+    draft = f"flood{len(line)}"
+    code = f"const lines = ({line} + '\\n').repeat({60_000 if line == repr('') else 1}); for (;;) require('fs').writeSync(1, lines)"
+    await ground.attack(draft, _built(code))
+    report = await ground.until(draft, "failed", within=90)
+    assert report["problem"]["code"] == "too-much-output"
+    assert (ground.state / f"drafts/{draft}/log/build-1.log").stat().st_size < 30_000_000
+    await ground.unharmed(p95=0.5)
+
+
+FILL = """
+const fs = require('fs');
+const block = Buffer.alloc(4 << 20, 1);
+let n = 0;
+setInterval(() => { %s }, 20);
+"""
+
+
+@pytest.mark.parametrize(
+    ("draft", "writes"),
+    [
+        ("own", "fs.writeFileSync(`filler${n++}`, block)"),
+        ("cache", "fs.writeFileSync(`${process.env.npm_config_cache}/filler${n++}`, block)"),
+        ("nameless", "n ||= fs.openSync('filler', 'w'); fs.rmSync('filler', { force: true }); fs.writeSync(n, block)"),
+    ],
+)
+async def test_a_filler_of_the_disk(ground, draft, writes):
+    needs = {"dependencies": {"p": "file:./p"}, "scripts": {"start": "node server.js", "preinstall": "node bad.js"}}
+    files = {
+        "package.json": json.dumps({"name": "bad", **needs}),
+        "p/package.json": '{"name": "p", "version": "1.0.0"}',
+    }
+    await ground.attack(f"fill-{draft}", {**files, "bad.js": FILL % writes})
+    report = await ground.until(f"fill-{draft}", "failed", within=60)
+    assert report["problem"]["code"] == "too-much-disk"
+    await eventually(lambda: not list(ground.state.rglob("filler*")), within=20)
+    await ground.unharmed()
+
+
+async def test_a_file_without_an_end(ground):
+    # Not written, for the disk's sake: a file has its length all the same.
+    code = "const fs = require('fs'); fs.truncateSync(fs.openSync('filler', 'w'), 5 * 2 ** 30)"
+    await ground.attack("long", _built(code.replace("fs.truncateSync(fs", "fs.ftruncateSync(fs")))
+    report = await ground.until("long", "failed", within=60)
+    assert (report["problem"]["code"], report["problem"]["step"]) == ("file-too-large", "build")
     await ground.unharmed()
 
 
@@ -121,7 +162,7 @@ async def test_links_in_what_it_built(ground, make):
         "index.html": "<p>",
         "vite/package.json": '{"name": "vite", "version": "5.0.0"}',
     }
-    ground.drop(draft, files)
+    await ground.attack(draft, files)
     report = await ground.until(draft, "failed", "ready", within=60)
     assert report["state"] == "failed"
     assert report["problem"]["code"] == "bad-link"
@@ -141,7 +182,7 @@ async def test_pipes_in_what_it_built_hold_nobody_up(ground):
         "index.html": "<p>",
         "vite/package.json": '{"name": "vite", "version": "5.0.0"}',
     }
-    ground.drop("pipe", files)
+    await ground.attack("pipe", files)
     await ground.until("pipe", "ready", "failed", within=60)
     assert (await ground.visit("/api/draft/pipe/pipe"))[0] in (200, 404), "an unknown path, at once"
     await ground.unharmed()
@@ -211,7 +252,7 @@ async def test_folders_without_an_end(ground):
         "index.html": "<p>",
         "vite/package.json": '{"name": "vite", "version": "5.0.0"}',
     }
-    ground.drop("deep", files)
+    await ground.attack("deep", files)
     report = await ground.until("deep", "failed", within=60)
     assert (report["problem"]["code"], report["problem"]["mend"]) == ("too-big", "draft")
     await eventually(lambda: not any((ground.state / "drafts/deep/builds").iterdir()), within=20)

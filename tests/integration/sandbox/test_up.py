@@ -12,13 +12,21 @@ SECRET = "a-secret-of-the-operator"
 
 # Looks for all that a draft must not see, and says what it found.
 SPY = """
-const fs = require('fs'); const path = require('path');
+const fs = require('fs'); const { execFileSync } = require('child_process');
+const CONNECT = "require('net').connect(process.argv[1], () => process.exit(0)).on('error', () => process.exit(1))";
+const connected = (place) => {
+  try { execFileSync(process.execPath, ['-e', CONNECT, place], { timeout: 5000 }); return 'connected'; }
+  catch { return 'seen'; }
+};
 module.exports = (places) => {
   const found = [];
   const look = (place) => {
     let text = '';
-    try { text = fs.statSync(place).isDirectory() ? fs.readdirSync(place).join(' ') : fs.readFileSync(place, 'latin1'); }
-    catch { return; }
+    try {
+      const facts = fs.statSync(place);
+      text = facts.isSocket() ? connected(place)
+        : facts.isDirectory() ? fs.readdirSync(place).join(' ') : fs.readFileSync(place, 'latin1');
+    } catch { return; }
     found.push([place, text.slice(0, 200)]);
   };
   places.forEach(look);
@@ -96,6 +104,22 @@ async def test_a_draft_finds_nothing_but_its_own(server, tmp_path):
     logs = [server.state / "log", *(server.state / "log").glob("*.r1.log"), *own_logs(server.state)]
     assert len(logs) >= 5
     assert [path for path in logs if path.stat().st_mode & 0o007] == [], "what drafts print is no business of others"
+
+
+async def test_the_spy_finds_all_of_it_where_there_are_no_walls(tmp_path):
+    """That nothing is found elsewhere says something only then."""
+    bare = {"sandbox": "plain"}
+    async with Server(tmp_path, run=bare, build=bare) as server:
+        (tmp_path / "operator").write_text(SECRET)
+        sockets = [server.sockets / "drafterd.sock", server.sockets / "supervisor.sock"]
+        places = [tmp_path / "operator", server.drafts, server.state / "token", server.state / "drafterd.db"]
+        server.drop("bad", _spying([*places, *sockets]))
+        await server.until("bad", "ready", within=90)
+        for step, seen in json.loads((await server.visit("/api/draft/bad/"))[1]).items():
+            shown = dict(seen)
+            assert {str(place) for place in places} <= set(shown), step
+            assert [shown.get(str(place)) for place in sockets] == ["connected"] * 2, step
+            assert shown[str(tmp_path / "operator")] == SECRET
 
 
 def own_logs(state: Path) -> list[Path]:
