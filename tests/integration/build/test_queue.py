@@ -175,7 +175,8 @@ async def test_a_build_that_hangs_and_ignores_term_is_ended_with_all_it_started(
         build = await world.build(world.drop_script(script))
         assert build.status is BuildStatus.TIMED_OUT
         assert build.problem is not None
-        assert build.problem.code == "build-timeout"
+        assert (build.problem.code, build.problem.step) == ("build-timeout", "build")
+        assert build.problem.summary.startswith("the build step was still running when the build's time was over")
         assert "waiting for nothing" in build.problem.tail
         pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
         await eventually(lambda: not any(map(_alive, pids)))

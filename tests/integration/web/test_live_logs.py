@@ -1,9 +1,9 @@
 """A build's log reaches the API, the page and the command line as soon as it is printed, and survives a restart."""
 
 import asyncio
+import contextlib
 import json
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -40,14 +40,39 @@ def building(script):
 
 
 class Receiver:
-    """Notes when each stamped line arrived."""
+    """Notes when each stamped line was printed and arrived."""
 
     def __init__(self):
-        self.late = []
+        self.times = []
 
     def take(self, text):
         for stamp in STAMP.findall(text):
-            self.late.append(time.time() - int(stamp) / 1000)
+            self.times.append((int(stamp) / 1000, time.time()))
+
+    def late(self, stalls):
+        """Seconds of each line that was on its way while this process was given its turns, the shortest first."""
+        return sorted(
+            came - printed
+            for printed, came in self.times
+            if not any(begun < came and printed < ended for begun, ended in stalls)
+        )
+
+
+@contextlib.asynccontextmanager
+async def noting(stalls):
+    """Note when the machine had no turn for us: what comes late then is not drafterd's doing."""
+
+    async def note():
+        while True:
+            begun = time.time()
+            await asyncio.sleep(0.01)
+            if time.time() - begun > 0.06:
+                stalls.append((begun, time.time()))
+
+    async with asyncio.TaskGroup() as group:
+        beat = group.create_task(note())
+        yield
+        beat.cancel()
 
 
 async def stream(url, receiver, **headers):
@@ -91,14 +116,17 @@ async def test_lines_arrive_while_they_are_printed(server):
     server.drop("busy", building(BUSY % 4000))
     number = await running(server, "slow")
     api, page, cli = Receiver(), Receiver(), Receiver()
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    stalls: list[tuple[float, float]] = []
+    async with asyncio.timeout(60), noting(stalls), asyncio.TaskGroup() as group:
         live = f"{server.api}/api/v1/drafts/slow/builds/{number}/log"
         group.create_task(stream(live, api, Accept="text/event-stream", **token(server)))
         group.create_task(stream(f"{server.public}/api/draft/slow/_drafterd/events", page))
         group.create_task(command(server, "slow", cli))
     for name, receiver in (("api", api), ("page", page), ("cli", cli)):
-        assert len(receiver.late) == LINES, name
-        assert statistics.median(receiver.late) < SOON, (name, receiver.late)
+        assert len(receiver.times) == LINES, name
+        late = receiver.late(stalls)
+        assert len(late) > LINES / 2, "the machine is too busy to tell"
+        assert late[int(0.95 * len(late))] < SOON, (name, late)
     await a_restart_loses_no_line(server)
 
 
