@@ -47,14 +47,14 @@ async def test_a_fork_bomb(ground):
     await ground.unharmed(gone="sleep 76543")
 
 
-@pytest.mark.parametrize("line", ["''", "'x'.repeat(8000)"], ids=["empty", "long"])
-async def test_a_flood_of_output(ground, line):
-    draft = f"flood{len(line)}"
-    code = f"const lines = ({line} + '\\n').repeat({60_000 if line == repr('') else 1}); for (;;) require('fs').writeSync(1, lines)"
-    await ground.attack(draft, _built(code))
-    report = await ground.until(draft, "failed", within=90)
+async def test_a_flood_of_output(ground):
+    # Short lines are what costs the most to listen to.
+    await ground.attack(
+        "flood", _built("const lines = '\\n'.repeat(65536); for (;;) require('fs').writeSync(1, lines)")
+    )
+    report = await ground.until("flood", "failed", within=90)
     assert report["problem"]["code"] == "too-much-output"
-    assert (ground.state / f"drafts/{draft}/log/build-1.log").stat().st_size < 30_000_000
+    assert (ground.state / "drafts/flood/log/build-1.log").stat().st_size < 30_000_000
     await ground.unharmed(p95=0.5)
 
 
@@ -83,7 +83,8 @@ async def test_a_filler_of_the_disk(ground, draft, writes):
     await ground.attack(f"fill-{draft}", {**files, "bad.js": FILL % writes})
     report = await ground.until(f"fill-{draft}", "failed", within=60)
     assert report["problem"]["code"] == "too-much-disk"
-    await eventually(lambda: not list(ground.state.rglob("filler*")), within=20)
+    await eventually(lambda: not any((ground.state / f"drafts/fill-{draft}/builds").iterdir()), within=20)
+    assert not list((ground.state / "cache").rglob("filler*"))
     await ground.unharmed()
 
 

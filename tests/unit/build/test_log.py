@@ -113,3 +113,11 @@ async def test_a_secret_that_the_end_of_a_long_line_cuts_in_two_is_hidden_too(tm
     log.line(b"x tell-nob" + CUT)
     log.close()
     assert log.lines == ("x [KEY] [the rest of this line is left out]",)
+
+
+async def test_of_long_lines_the_begin_is_looked_through(tmp_path):
+    log = BuildLog(tmp_path / "a.log", limit=100_000)
+    log.line(b"x" * 8000)
+    log.close()
+    assert [len(line) for line in (*log.lines, *log.recent)] == [2000, 2000]
+    assert tail(tmp_path / "a.log", 1)[0].endswith("x" * 8000)
