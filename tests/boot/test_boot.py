@@ -7,6 +7,7 @@ import pytest
 
 from tests.boot import hostile
 from tests.boot.conftest import FIRST, NEXT
+from tests.boot.debian import CHECKOUT
 from tests.boot.installed import DAEMON_ALONE, DRAFTS_ALONE, LARGE, SERVICES, Installed, Load
 from tests.builders import eventually
 
@@ -143,8 +144,7 @@ async def test_an_upgrade_and_the_way_back_touch_no_draft(server: Installed) -> 
         await server.run("systemctl", "restart", "drafterd.service", check=False)
         journal = await server.run("journalctl", "_SYSTEMD_UNIT=drafterd.service", "--output=cat", "--lines=50")
         assert "was written by a newer drafterd" in journal
-        await server.run("sh", "-c", BACK.format(copy=f"/var/lib/drafterd/drafterd.db.v{ledger}"))
-        await server.drafterd("install", "--systemd")
+        await server.run("sh", "-e", "-c", way_back(ledger), within=200)
         await load.more(30)
     assert load.lost == []
     assert (await server.call("GET", "/api/v1/status"))[1]["version"] == FIRST
@@ -153,13 +153,10 @@ async def test_an_upgrade_and_the_way_back_touch_no_draft(server: Installed) -> 
     assert await ledger_version(server) == ledger
 
 
-BACK = """
-set -e
-systemctl stop drafterd.service
-rm -f /var/lib/drafterd/drafterd.db-wal /var/lib/drafterd/drafterd.db-shm
-mv {copy} /var/lib/drafterd/drafterd.db
-"""
-"""The way back to an older version that does not understand the ledger of a newer one."""
+def way_back(ledger: int) -> str:
+    """What docs/install.md tells an administrator to type where the older version does not understand the ledger."""
+    section = (CHECKOUT / "docs" / "install.md").read_text().partition("had migrated the ledger")[2]
+    return section.partition("```sh\n")[2].partition("```")[0].replace("<number>", str(ledger))
 
 
 async def ledger_version(server: Installed, name: str = "drafterd.db") -> int:
