@@ -59,7 +59,7 @@ async def configure(machine: Machine) -> None:
     """Put secrets into the configuration of an installed drafterd; it counts from the daemon's next start on."""
     _write(machine.at(PASSWORD_FILE), f"{PASSWORDS['password in a file']}\n")
     await machine.run("chown", "drafterd:", PASSWORD_FILE)
-    drafts = f"{{guarded: {{access: {{password_file: {PASSWORD_FILE}}}}}, loud: {{env: {{CONFIGURED: {CONFIGURED}}}}}}}"
+    drafts = f"{{guarded: {{access: {{password_file: {PASSWORD_FILE}}}}}, loud: {{env: {{CONFIGURED_TOKEN: {CONFIGURED}}}}}}}"
     with machine.at(SETTINGS).open("a") as file:
         file.write(f"\ndrafts_config: {drafts}\n")
     await machine.run("chown", "root:drafterd", SETTINGS)
