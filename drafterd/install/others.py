@@ -32,6 +32,7 @@ Your own Traefik has to read the file of routes, which lies there once this has 
   providers: {{file: {{filename: {routes}, watch: true}}, providersThrottleDuration: 10ms}}
   entryPoints: {{web: {{address: ":80"}}, traefik: {{address: "{dashboard}"}}}}
   api: {{insecure: true}}
+  ping: {{entryPoint: traefik}}
   metrics: {{prometheus: {{entryPoint: traefik, addServicesLabels: true}}}}
 where `web` is the entry point that visitors come in at. Its user has to be a member of the group {group}.
 Restart it after this has run, and run the same command again: it ends well when Traefik tells of the routes."""
