@@ -1,5 +1,7 @@
 """What was cut short is taken up, on a systemd that is real: an installation, then a removal."""
 
+import functools
+
 import aiohttp
 import pytest
 
@@ -31,7 +33,8 @@ async def test_an_installation_that_was_killed_starts_all_at_the_new_addresses(s
     assert not await answers(server, "http://127.0.0.1:9740/livez")
     assert "drafterd runs." in await server.drafterd("install", "--systemd")
     for now, then in (("9740/livez", "8740/livez"), ("81/api/draft/hello/", "80/api/draft/hello/")):
-        assert await answers(server, f"http://127.0.0.1:{now}")
+        url = f"http://127.0.0.1:{now}"
+        await server.eventually(functools.partial(answers, server, url), within=30)
         assert not await answers(server, f"http://127.0.0.1:{then}")
 
     settings.write_text(before)
@@ -67,6 +70,6 @@ async def test_a_removal_goes_on_where_systemd_has_forgotten_the_units(server: I
     await server.run("systemctl", "daemon-reload")
     await server.drafterd("uninstall")
     kinds = ("drafterd*.service", "drafterd*.socket", "drafterd*.target", "drafterd*.path")
-    assert await server.run("systemctl", "list-units", "--all", "--plain", "--no-legend", *kinds) == ""
+    assert await server.run("systemctl", "list-units", "--state=active", "--plain", "--no-legend", *kinds) == ""
     assert not list(server.at("/etc/systemd/system").rglob("drafterd*"))
     assert "Nothing is installed here." in await server.drafterd("uninstall")
