@@ -134,7 +134,12 @@ class Machine:
         """End what runs."""
         for process in self.processes:
             if process.returncode is None:
-                process.kill()
+                process.terminate()
+                try:
+                    # What it has started goes with it.
+                    await asyncio.wait_for(process.wait(), 30)
+                except TimeoutError:
+                    process.kill()
             await process.wait()
         for one in (*self.held, self.notices):
             one.close()
