@@ -190,8 +190,14 @@ class _Child:
                     most = value if hard == resource.RLIM_INFINITY else min(value, hard)
                     resource.prlimit(self.pid, kind, (most, most))
             if niceness:
-                # I/O gives way by it too: ioprio_set(2), "by default the I/O priority will follow the CPU nice value".
-                os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+                self._give_way(os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+
+    def _give_way(self, nice: int) -> None:
+        # For the disk too: ioprio_set(2), "by default the I/O priority will follow the CPU nice value".
+        os.setpriority(os.PRIO_PGRP, self.pid, nice)
+        with contextlib.suppress(OSError):
+            # sched(7), autogroup: where the kernel shares processors among sessions, the other counts within one alone.
+            Path(f"/proc/{self.pid}/autogroup").write_text(str(nice))
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the whole group, as long as its leader has not been reaped."""

@@ -136,6 +136,7 @@ class Commands:
         variant: What the repairs have changed so far.
         secrets: Variables of the build that the daemon gives and no release may hold.
         layer: Shows stored packages in the source, or None: its packages are its own.
+        lean: Whether the build does nothing for the next one.
     """
 
     def __init__(self, tools: Tools, order: BuildOrder, number: int, log: BuildLog, *, deadline: float) -> None:
@@ -150,6 +151,7 @@ class Commands:
         self.variant = Variant(recipe=order.recipe)
         self.secrets: Mapping[str, str] = {}
         self.layer: Layer | None = None
+        self.lean = False
 
     @property
     def packages(self) -> Path:
@@ -233,6 +235,7 @@ class Commands:
                 "NEXT_TELEMETRY_DISABLED": "1",
                 "DRAFT_BASE_PATH": self._order.base_path,
                 "DRAFT_REPAIRS": ",".join(sorted(self.variant.flags)),
+                "DRAFT_LEAN": "1" if self.lean else "",
                 **{name: self.based(text) for name, text in self._order.recipe.build_environment.items()},
                 **self.variant.build_environment,
                 **self.secrets,

@@ -29,12 +29,21 @@ class Job:
     Args:
         build: As it stands in the queue, already running.
         save: Called with every change of it, before anything more is done.
+        others_wait: Whether other drafts wait for their builds now.
     """
 
-    def __init__(self, tools: Tools, order: BuildOrder, build: Build, save: Callable[[Build], None]) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        order: BuildOrder,
+        build: Build,
+        save: Callable[[Build], None],
+        others_wait: Callable[[], bool],
+    ) -> None:
         self._tools = tools
         self._order = order
         self._save = save
+        self._others_wait = others_wait
         self.build = build
         self._log: BuildLog | None = None
 
@@ -112,7 +121,7 @@ class Job:
                     await steps.install(clean=clean)
             if recipe.build:
                 async with self._step(BUILD, log):
-                    await steps.build(clean=clean)
+                    await steps.build(clean=clean, lean=self._others_wait())
             async with self._step(PACK, log):
                 await steps.pack()
         except BuildFailed as error:

@@ -38,7 +38,7 @@ def keep(kept: Path, source: Path, packages: Path, *, size_max: int) -> None:
     """Take the cache out of a source that was built with these packages, unless it is larger than `size_max` bytes."""
     cache = inside(source, ".next", _CACHE)
     version = _next_version(packages)
-    if cache is None or not version or release.size(cache) > size_max:
+    if cache is None or not any(cache.iterdir()) or not version or release.size(cache) > size_max:
         return
     fresh = kept.with_name(f"{kept.name}.new")
     files.remove_tree(fresh)

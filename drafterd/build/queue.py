@@ -303,7 +303,7 @@ class BuildQueue:
         order = self._wanted(active)
         if order is None:
             return
-        job = Job(self._tools, order, active.build, lambda build: self._set(active, build))
+        job = Job(self._tools, order, active.build, lambda build: self._set(active, build), lambda: bool(self._waiting))
         try:
             ended = await job.run()
         except asyncio.CancelledError:

@@ -105,8 +105,13 @@ class Steps:
         if self._order.recipe.kind in _NEXT and not await in_thread(stands_alone, self._commands.packages):
             await self._packages.unlend()
 
-    async def build(self, *, clean: bool) -> None:
-        """Run the build script with the draft's variables; what fails and can be repaired is tried again."""
+    async def build(self, *, clean: bool, lean: bool = False) -> None:
+        """Run the build script with the draft's variables; what fails and can be repaired is tried again.
+
+        Args:
+            clean: As for `install`.
+            lean: Whether to do nothing for the next build, where this one finds nothing of an earlier one either.
+        """
         kept = self._tools.layout.next_cache(self._order.draft)
         if (
             self._order.recipe.kind in _NEXT
@@ -115,6 +120,7 @@ class Steps:
         ):
             self._mending.cached = True
             self._log.note("with .next/cache of the last good build")
+        self._commands.lean = lean and not self._mending.cached
         self._commands.secrets = await in_thread(action_key.for_build, self._tools.layout, self._order)
         self._log.hide(self._commands.secrets)
         await self._equip(BUILD)

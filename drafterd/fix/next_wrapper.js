@@ -63,6 +63,9 @@ async function draftConfig(...args) {
   traceFrom(config, process.env.NEXT_PRIVATE_OUTPUT_TRACE_ROOT || process.cwd(), version);
   if (repairs.includes('ignore-types')) config.typescript = { ...config.typescript, ignoreBuildErrors: true };
   if (version < 1600) config.eslint = { ...config.eslint, ignoreDuringBuilds: true };
+  // Writing the cache is a fifth of a first build: not while others wait for theirs. The author's own wish counts.
+  if (process.env.DRAFT_LEAN && version >= 1600)
+    config.experimental = { turbopackFileSystemCacheForBuild: false, ...config.experimental };
   if (repairs.includes('one-worker')) config.experimental = { ...config.experimental, cpus: 1 };
   if (repairs.includes('no-suspense-bailout') && version >= 1400 && version < 1500)
     config.experimental = { ...config.experimental, missingSuspenseWithCSRBailout: false };

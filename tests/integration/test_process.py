@@ -208,12 +208,14 @@ async def test_a_long_line_is_cut(tmp_path):
 async def test_limits_and_niceness_reach_the_child(tmp_path):
     lines: list[bytes] = []
     go = tmp_path / "go"
-    script = f"while [ ! -e {go} ]; do sleep 0.01; done; ulimit -n; ulimit -f; nice; ionice"
+    script = f"while [ ! -e {go} ]; do sleep 0.01; done; ulimit -n; ulimit -f; nice; [ ! -e /proc/self/autogroup ] || cat /proc/self/autogroup"
     limits = Limits(open_files=123, file_size=51200)
     async with asyncio.TaskGroup() as group:
         group.create_task(_sh(script, tmp_path, lines, limits=limits, niceness=7, on_start=lambda _: go.touch()))
     mine = os.getpriority(os.PRIO_PROCESS, 0)
-    assert lines == [b"123", b"100", b"%d" % (mine + 7), b"best-effort: prio 7"]
+    assert lines[:3] == [b"123", b"100", b"%d" % (mine + 7)]
+    # Where the kernel shares processors among sessions; elsewhere there is no such line.
+    assert [line.rpartition(b" ")[2] for line in lines[3:]] in ([], [b"%d" % (mine + 7)])
 
 
 async def test_a_command_that_is_not_there_is_an_error_and_leaks_nothing(tmp_path):

@@ -379,6 +379,16 @@ async def test_what_somebody_looks_at_is_built_first(tmp_path):
         assert not world.queue._watched
 
 
+async def test_a_build_does_nothing_for_the_next_one_while_others_wait(tmp_path):
+    async with World(tmp_path, settings=BuildSettings(slots=1)).running() as world:
+        tells = f"console.log(`lean [${{process.env.DRAFT_LEAN}}]`);{WRITES_DIST}"
+        await world.queue.enqueue(HELLO, world.drop_script(tells))
+        await world.queue.enqueue(OTHER, world.drop_script(tells, draft=OTHER))
+        for draft, said in ((HELLO, "lean [1]"), (OTHER, "lean []")):
+            assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
+            assert said in world.queue.log_path(draft, 1).read_text()
+
+
 async def test_a_further_build_waits_for_memory_and_says_so(tmp_path):
     free = [0]
     settings = BuildSettings(slots=2, grace=1, memory=lambda: (free[0], 0.0))

@@ -152,6 +152,22 @@ def test_one_worker_is_enough_where_memory_is_short(tmp_path, version):
     assert (found["cpus"], found["other"]) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("version", "lean", "said", "wanted"),
+    [
+        ("16.4.0", "1", "", False),
+        ("16.4.0", "", "", None),
+        ("16.4.0", "1", "turbopackFileSystemCacheForBuild: true", True),
+        ("15.0.0", "1", "", None),
+    ],
+)
+def test_no_cache_is_written_while_others_wait_unless_the_author_wants_it(tmp_path, version, lean, said, wanted):
+    root = drop(tmp_path, "next.config.js", f"module.exports = {{ experimental: {{ {said} }} }}", version=version)
+    prepare_snapshot(root, recipe=NEXT, base_path="/x")
+    found = load(root, DRAFT_LEAN=lean)
+    assert found.get("experimental", {}).get("turbopackFileSystemCacheForBuild") is wanted
+
+
 @pytest.mark.parametrize(("version", "wanted"), [("13.5.0", None), ("14.2.0", False), ("15.0.0", None)])
 def test_the_bail_out_is_switched_off_where_that_is_known(tmp_path, version, wanted):
     root = drop(tmp_path, "next.config.js", "module.exports = {}", version=version)
