@@ -83,7 +83,6 @@ class BubblewrapSandbox:
         user = self._user(None)
         network = self._network
         fence = NO_FENCE if isinstance(network, str) else await network.around(step.name)
-        group = await asyncio.to_thread(self._groups.for_build, step.limits) if self._groups else None
         said = [b""]
 
         def line(text: bytes) -> None:
@@ -91,9 +90,11 @@ class BubblewrapSandbox:
             on_line(text)
 
         with _Report() as report:
+            argv = await asyncio.to_thread(self._prepare, step, user, fence, report.number)
+            group = await asyncio.to_thread(self._groups.for_build, step.limits) if self._groups else None
             outcome = await watched(
                 step,
-                await asyncio.to_thread(self._prepare, step, user, fence, report.number),
+                argv,
                 on_line=line,
                 on_start=on_start,
                 group=group,

@@ -22,6 +22,7 @@ import pytest
 
 from drafterd import process
 from drafterd.build import environment
+from drafterd.domain.errors import SandboxFailed
 from drafterd.domain.interfaces import Outcome, Step
 from drafterd.domain.model import Address
 from drafterd.domain.names import DraftId
@@ -331,7 +332,7 @@ async def test_where_the_way_out_breaks_the_step_does_not_start(ground, monkeypa
     sandbox = BubblewrapSandbox(Places(layout=ground.layout), replace(machine, level=ground.level), fence)
     lines: list[bytes] = []
     step = Step(name="build", argv=("/bin/sh", "-c", "touch began"), cwd=ground.source, environment={}, timeout=20)
-    outcome = await sandbox.run(step, on_line=lines.append, on_start=lambda _: None)
-    assert outcome.code == 125
+    with pytest.raises(SandboxFailed, match="no way"):
+        await sandbox.run(step, on_line=lines.append, on_start=lambda _: None)
     assert b"no way" in lines[0]
     assert not (ground.source / "began").exists()
