@@ -25,7 +25,7 @@ from drafterd.build.settings import BuildSettings
 from drafterd.build.steps import SNAPSHOT
 from drafterd.build.threads import in_thread
 from drafterd.build.unsteady import Unsteady
-from drafterd.domain.capacity import YOUNG, held_back
+from drafterd.domain.capacity import BURST, YOUNG, held_back
 from drafterd.domain.errors import Busy, DrafterdError
 from drafterd.domain.interfaces import Ledger, Sandbox
 from drafterd.domain.model import Build, BuildOrder, BuildStatus, Mend, Problem, Release
@@ -142,7 +142,8 @@ class BuildQueue:
         """Why no more builds begin; `before`: so many of those that wait have their turn before."""
         building, now = self._building(), time.monotonic()
         young = sum(now - active.began < YOUNG for active in self._active.values() if active.build.status.active)
-        slots, (available, pressure) = self._settings.slots, self._settings.memory()
+        settings, (available, pressure) = self._settings, self._settings.memory()
+        slots = settings.slots + (settings.burst_slots if len(self._waiting) >= BURST else 0)
         return held_back(
             len(building) + before, young=young + before, slots=slots, available=available, pressure=pressure
         )

@@ -13,6 +13,7 @@ class BuildSettings:
 
     Attributes:
         slots: How many builds run at once.
+        burst_slots: How many more while many wait: see `domain.capacity.BURST`.
         timeout: For a whole build, from its first step to its release.
         grace: Between TERM and KILL.
         queue_max: How many builds may wait.
@@ -31,6 +32,7 @@ class BuildSettings:
     """
 
     slots: int = 1
+    burst_slots: int = 0
     timeout: float = 600.0
     grace: float = 10.0
     queue_max: int = 100

@@ -81,7 +81,7 @@ class BuildConfig(Section):
     """How drafts are built."""
 
     slots: values.Slots = None
-    """Builds at once; `auto` is one per two cores."""
+    """Builds at once; `auto` is one per two cores, and one more while three or more wait."""
     queue_max: values.Count = 100
     """Builds that may wait; a draft that finds the queue full asks again by itself."""
     timeout: values.PositiveDuration = 600.0

@@ -9,7 +9,7 @@ from drafterd.build import environment
 from drafterd.build.settings import BuildSettings
 from drafterd.config import Config
 from drafterd.domain.addressing import Addressing
-from drafterd.domain.capacity import build_slots
+from drafterd.domain.capacity import build_slots, burst_slots
 from drafterd.domain.interfaces import Sandbox
 from drafterd.domain.model import Limits
 from drafterd.domain.outputs import is_public
@@ -80,6 +80,7 @@ def build_settings(config: Config) -> BuildSettings:
     """What the builds are told."""
     return BuildSettings(
         slots=build_slots(config.build.slots, os.cpu_count() or 1),
+        burst_slots=burst_slots(config.build.slots),
         queue_max=config.build.queue_max,
         timeout=config.build.timeout,
         keep_builds=config.keep.builds,

@@ -1,6 +1,8 @@
 """How much may run at once: build slots, and what the machine has left for another build."""
 
 CORES_PER_BUILD = 2
+BURST = 3
+"""While so many builds wait, one more runs than there are slots: a build leaves a part of its cores idle."""
 BUILD_MEMORY = 1_200_000_000
 """Bytes that a build may need: a small Next.js app takes about 700 MB at its peak."""
 YOUNG = 30.0
@@ -12,6 +14,11 @@ PRESSURE_MAX = 10.0
 def build_slots(asked: int | None, cores: int) -> int:
     """How many builds may run at once: what was asked for, else one per two cores, at least one."""
     return asked if asked is not None else max(1, cores // CORES_PER_BUILD)
+
+
+def burst_slots(asked: int | None) -> int:
+    """How many more may run in a burst: none where the operator has said how many run at once."""
+    return 1 if asked is None else 0
 
 
 def held_back(running: int, *, young: int, slots: int, available: int, pressure: float) -> str:

@@ -339,6 +339,25 @@ async def test_slots_bound_what_runs_and_turns_follow_the_asking(tmp_path):
             assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
 
 
+async def test_one_more_runs_than_there_are_slots_while_many_wait(tmp_path):
+    settings = BuildSettings(slots=1, burst_slots=1, grace=1, memory=lambda: (64 << 30, 0.0))
+    async with World(tmp_path, settings=settings, sandbox="plain").running() as world:
+        drafts = [DraftId(name) for name in ("a", "b", "c", "d", "e")]
+        for draft in drafts:
+            await world.queue.enqueue(draft, world.drop_script(_waits(tmp_path / draft), draft=draft))
+        await _begun(tmp_path / "a")
+        await _begun(tmp_path / "b")
+        for draft in drafts[:2]:
+            (tmp_path / f"{draft}.go").touch()
+        await _begun(tmp_path / "c")
+        await eventually(lambda: len(world.queue.queue()) == 3)
+        assert not (tmp_path / "d").exists(), "two are not many"
+        for draft in drafts:
+            (tmp_path / f"{draft}.go").touch()
+        for draft in drafts:
+            assert (await world.ended(1, draft)).status is BuildStatus.SUCCEEDED
+
+
 async def test_what_a_build_leaves_behind_holds_up_its_own_draft_only(tmp_path, monkeypatch):
     async with World(tmp_path, settings=BuildSettings(slots=1)).running() as world:
         scratch, remove, deleted = world.layout.scratch(HELLO), release.remove, threading.Event()

@@ -1,11 +1,12 @@
 import pytest
 
-from drafterd.domain.capacity import BUILD_MEMORY, build_slots, held_back
+from drafterd.domain.capacity import BUILD_MEMORY, build_slots, burst_slots, held_back
 
 
 @pytest.mark.parametrize(("asked", "cores", "slots"), [(None, 1, 1), (None, 2, 1), (None, 8, 4), (3, 1, 3)])
 def test_slots_follow_the_cores_or_what_was_asked_for(asked, cores, slots):
     assert build_slots(asked, cores) == slots
+    assert burst_slots(asked) == (asked is None)
 
 
 @pytest.mark.parametrize(
