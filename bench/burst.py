@@ -205,7 +205,7 @@ async def live(session: aiohttp.ClientSession, server: Server, draft: str) -> fl
 
 async def _is_ready(server: Server, draft: str) -> bool:
     """Answers when it is, or after a while: asking all the time would be a load of its own."""
-    status, found = await server.call("GET", f"/api/v1/drafts/{draft}", params={"wait": "ready", "timeout": "30"})
+    status, found = await server.call("GET", f"/api/v1/drafts/{draft}", params={"wait": "ready", "timeout": "20"})
     if status == 200 and found["state"] == "failed":
         raise RuntimeError(f"{draft} failed: {found['problem']}")
     return bool(status == 200 and found["state"] == "ready")
