@@ -81,8 +81,9 @@ class Budget:
             return 0
 
     def _evicted(self, room: int) -> int:
-        for _ in files.swept(self.layout.managers):  # what a kill left half deleted
-            pass
+        for folder in (self.layout.managers, *_folders(self.layout.all_drafts.glob("*"))):
+            for _ in files.swept(folder):  # what a kill left half deleted
+                pass
         self.store.sweep()
         downloads = list(_files(self.layout.downloads))
         managers, nexts = list(self._managers()), list(self._nexts())

@@ -72,6 +72,19 @@ def test_the_order(layout, budget, most, gone):
     assert not list((layout.state / "toolchain").rglob(".draft-tmp-*"))
 
 
+def test_what_a_kill_left_half_deleted_goes_the_next_time(layout, budget):
+    """It has been put aside by then: no budget counts it any more."""
+    aside = [
+        folder.with_name(f".draft-tmp-evicted-{folder.name}")
+        for folder in (layout.next_cache(OLD), layout.managers / "pnpm@1")
+    ]
+    for folder in aside:
+        filled(folder, at=1)
+    replace(budget, most=100 * KB).keep()
+    assert not any(folder.exists() for folder in aside)
+    assert left(layout) == set(ORDER)
+
+
 def test_a_full_disk_takes_all_of_it_whatever_the_budget(layout, budget, monkeypatch):
     monkeypatch.setattr("drafterd.build.eviction._free", lambda _folder: 0)
     assert replace(budget, most=1 << 40).make_room() == 80 * KB
