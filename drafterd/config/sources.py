@@ -117,7 +117,8 @@ def read_yaml(file: Path) -> dict[Any, Any]:
         raise ConfigError(f"{file}: is not UTF-8 text (byte {error.start})") from error
     except (NotRegular, OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{file}: cannot be read: {reason}") from error
+        hint = "run it as root or as a member of the file's group" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"{file}: cannot be read: {reason}", hint=hint) from error
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a subclass of SafeLoader
     except yaml.MarkedYAMLError as error:

@@ -70,6 +70,9 @@ _FRAME = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
 _STAR = b"*"
 _VALUES_MAX = 1000
 _VALUE_MAX = 65_536
+_STEP = 4
+_WINDOW = SHORTEST - _STEP + 1
+"""Each text that is looked for holds one of its first `_STEP` windows where a window begins at a multiple of `_STEP`."""
 _TOLD = 4
 """So many characters of a secret that was cut off are more than chance."""
 
@@ -117,7 +120,7 @@ class Mask:
 
     @cached_property
     def _raw(self) -> "_Finder":
-        return _Finder({_latin(form.encode(errors="surrogatepass")): name for form, name in self._forms.items()})
+        return _Finder({_latin(_encoded(form)): _latin(_encoded(name)) for form, name in self._forms.items()})
 
     @property
     def longest(self) -> int:
@@ -126,22 +129,21 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         """`text` with names for values. Colours inside of a value do not hide it: then all of them go."""
-        masked = self._named(text)
-        if "\x1b" not in text:
-            return masked
-        bare = plain(masked)
-        clean = self._named(bare)
-        return masked if clean == bare else clean
+        return self._texts.masked(text)
 
-    def _named(self, text: str) -> str:
-        found = self._texts.spans(text)
-        if not found:
-            return text
-        shown, last = [], 0
-        for start, end, name in found:
-            shown += [text[last:start], f"[{name}]"]
-            last = end
-        return "".join([*shown, text[last:]])
+    def named(self, data: bytes) -> bytes:
+        """The same for bytes, whatever they encode."""
+        return self._raw.masked(_latin(data)).encode("latin-1")
+
+    def whole(self, data: bytes) -> int:
+        """How many bytes can be masked before more comes: those before a value that the end may have cut off."""
+        text = _latin(data)
+        cut = self._raw.cut_off(text)
+        for start, end, _ in self._raw.spans(text) if cut < len(text) else ():
+            if start < cut < end:
+                # One that is whole, and what may go on at its end; a draft could make that as long as it likes.
+                return start if len(text) - start <= 2 * self.longest else end
+        return cut
 
     def cut(self, text: str) -> str:
         """`text`, which was cut off, without the beginning of a value at its end."""
@@ -169,27 +171,68 @@ class _Finder:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
-        lengths: dict[str, set[int]] = {}
-        for text in names:
-            lengths.setdefault(text[:SHORTEST], set()).add(len(text))
-        self._lengths = {begin: sorted(found, reverse=True) for begin, found in lengths.items()}
+        self._starting: dict[str, list[str]] = {}
+        for text in sorted(names, key=len, reverse=True):
+            self._starting.setdefault(text[:SHORTEST], []).append(text)
+        self._windows = {begin[at : at + _WINDOW] for begin in self._starting for at in range(_STEP)}
+        self._beginnings = {begin[:length] for begin in self._starting for length in range(1, SHORTEST)}
         self.longest = max(map(len, names), default=0)
 
     def spans(self, text: str) -> list[tuple[int, int, str]]:
         """Where they stand, in order: begin, end, name. What overlaps is one."""
-        known = self._lengths
-        hits = [at for at in range(len(text) - SHORTEST + 1) if text[at : at + SHORTEST] in known] if known else []
+        if not self._names:
+            return []
+        # Most texts hold none: a look at every few characters tells that.
+        seen = {text[at : at + _WINDOW] for at in range(0, len(text) - _WINDOW + 1, _STEP)}
+        if self._windows.isdisjoint(seen):
+            return []
+        known = self._starting
+        hits = [at for at in range(len(text) - SHORTEST + 1) if text[at : at + SHORTEST] in known]
         found: list[tuple[int, int, str]] = []
         for at in hits:
-            for length in known[text[at : at + SHORTEST]]:
-                if name := self._names.get(text[at : at + length]):
+            for form in known[text[at : at + SHORTEST]]:
+                if text.startswith(form, at):
+                    end, name = at + len(form), self._names[form]
                     if found and found[-1][1] > at:
-                        start, end, first = found.pop()
-                        found.append((start, max(end, at + length), first))
+                        start, last, name = found.pop()
+                        found.append((start, max(last, end), name))
                     else:
-                        found.append((at, at + length, name))
+                        found.append((at, end, name))
                     break
         return found
+
+    def masked(self, text: str) -> str:
+        """With names in their places. Colours inside of one do not hide it: then all colours go."""
+        masked = self._named(text)
+        if "\x1b" not in text:
+            return masked
+        bare = plain(masked)
+        clean = self._named(bare)
+        return masked if clean == bare else clean
+
+    def _named(self, text: str) -> str:
+        found = self.spans(text)
+        if not found:
+            return text
+        shown, last = [], 0
+        for start, end, name in found:
+            shown += [text[last:start], f"[{name}]"]
+            last = end
+        return "".join([*shown, text[last:]])
+
+    def cut_off(self, text: str) -> int:
+        """The first place from which the rest of the text is the beginning of one; the text's end without any."""
+        for at in range(max(0, len(text) - self.longest + 1), len(text)):
+            begin, left = text[at : at + SHORTEST], len(text) - at
+            if begin in self._beginnings if left < SHORTEST else self._goes_on(text, at):
+                return at
+        return len(text)
+
+    def _goes_on(self, text: str, at: int) -> bool:
+        """Whether one begins there that is longer than what is left."""
+        left = len(text) - at
+        forms = self._starting.get(text[at : at + SHORTEST], ())
+        return any(len(form) > left and form.startswith(text[at:]) for form in forms)
 
     def begun(self, text: str) -> tuple[int, str]:
         """Where one begins that the end of the text cuts off, and its name; the text's end and "" without one."""
@@ -199,6 +242,10 @@ class _Finder:
                 if last.endswith(form[:length]):
                     return len(text) - length, name
         return len(text), ""
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 def _latin(data: bytes) -> str:
@@ -219,13 +266,12 @@ def _forms(value: str) -> Iterator[str]:
         yield json.dumps(part)[1:-1]
         yield json.dumps(part, ensure_ascii=False)[1:-1]
         yield part.replace("'", "\\'")
-        yield from _in_base64(part.encode(errors="surrogatepass"))
+        yield from _in_base64(_encoded(part))
 
 
 def _parts(value: str) -> Iterator[str]:
     """A value, its lines, and the secrets inside of an address."""
-    yield value
-    yield value.strip()
+    yield value.strip()  # with its last newline the line behind it would be pulled up
     for line in value.replace("\\r", "\n").replace("\\n", "\n").splitlines():
         if not _FRAME.fullmatch(line.strip()):
             yield line.strip()

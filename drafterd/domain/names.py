@@ -23,10 +23,11 @@ RESERVED = frozenset({"_drafterd", "_next", "api", "static", "health", "metrics"
 
 _DRAFT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}", re.ASCII)
 _RELEASE = re.compile(r"r[1-9][0-9]{0,8}", re.ASCII)
-_LABEL_LENGTH = 54
-_LOOKS_MENDED = re.compile(r"(^|-)[0-9a-f]{7}$")
+_LABEL_LENGTH = 46
+_LOOKS_MENDED = re.compile(r"(^|-)[0-9a-f]{16}$")
 """An id that ends like a mended label gets a hash too, or it could claim a neighbour's host."""
-_HASH_LENGTH = 7
+_HASH_LENGTH = 16
+"""Fewer, and who may drop drafts could search for a name that has a neighbour's host."""
 _SHOWN = 40
 
 

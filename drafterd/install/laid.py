@@ -79,7 +79,7 @@ def _own(name: str, choices: Choices, config: Config) -> bytes:
 
 def _others(choices: Choices, config: Config) -> Iterator[Laid]:
     etc, head = resources.folder("etc"), _GENERATED
-    yield Laid(places.SETTINGS, first_settings(choices).encode(), once=True)
+    yield Laid(places.SETTINGS, first_settings(choices).encode(), mode=0o640, once=True)
     yield Laid(places.CONFIG / "drafterd.example.yaml", (etc / "drafterd.yaml").read_bytes())
     example = (etc / "credentials.example.env").read_bytes()
     yield Laid(places.CREDENTIALS, example, mode=0o600, once=True)

@@ -1,8 +1,9 @@
 """Runs inside supervisord, as an extension of its remote calls: `drafterd.states`, `drafterd.add`.
 
 Plain supervisord sees a death up to a second late, needs a full second to add a program among many,
-and answers slowly for many. It is the only code of ours in that process: it never blocks, and what it
-cannot do it leaves to the plain calls. It must work with nothing but supervisor installed.
+answers slowly for many, and writes what programs print as it comes. With `masked_output` it is the only
+code of ours in that process: it never blocks, and what it cannot do it leaves to the plain calls. It must
+work with nothing but supervisor installed.
 """
 
 import contextlib
@@ -19,6 +20,8 @@ from supervisor.http import deferring_http_channel
 from supervisor.options import UnhosedConfigParser
 from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
+
+from drafterd.run.masked_output import mask_outputs
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _BUFFER = 1 << 20
@@ -127,4 +130,5 @@ def make(supervisord: Supervisor, *, events: str, programs: str | None = None) -
     os.umask(_UMASK)
     deferring_http_channel.ac_out_buffer_size = _BUFFER  # else 4 KiB of an answer per turn of the loop
     _Waker(events).attach(supervisord.options)
+    mask_outputs()
     return Plugin(supervisord, programs)

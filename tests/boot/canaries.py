@@ -62,8 +62,6 @@ async def configure(machine: Machine) -> None:
     drafts = f"{{guarded: {{access: {{password_file: {PASSWORD_FILE}}}}}, loud: {{env: {{CONFIGURED_TOKEN: {CONFIGURED}}}}}}}"
     with machine.at(SETTINGS).open("a") as file:
         file.write(f"\ndrafts_config: {drafts}\n")
-    await machine.run("chown", "root:drafterd", SETTINGS)
-    machine.at(SETTINGS).chmod(0o640)
 
 
 def _write(path: Path, text: str) -> None:

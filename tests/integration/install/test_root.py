@@ -1,16 +1,19 @@
 """`drafterd install --root`: laid into a folder, again, over an older one, with what somebody changed; taken away."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from drafterd.domain.errors import MachineFailed
+from drafterd.domain.errors import ConfigError, MachineFailed
+from drafterd.install import choices as places
 from drafterd.install import machine, perform, removal
 from drafterd.install.choices import Choices
 from drafterd.install.ground import Ground
@@ -263,7 +266,9 @@ def test_without_root_it_says_so(root):
     assert "only root may install" in done.stderr
 
 
-def test_whoever_is_not_root_may_look_at_what_would_be_done_over_an_installation():
+@contextlib.contextmanager
+def seen_by_nobody() -> Iterator[tuple[Ground, Choices]]:
+    """An installation on a folder, looked at without any right."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         ground = Ground(Path(name))
@@ -271,13 +276,27 @@ def test_whoever_is_not_root_may_look_at_what_would_be_done_over_an_installation
         perform.perform(perform.decide(ground, choices, perform.configuration(ground, choices)), lambda _step: None)
         os.seteuid(NOBODY)
         try:
-            config = perform.configuration(ground, choices)
-            found = list(machine._secrets(ground, config))
-            decided = perform.decide(ground, choices, config)
+            yield ground, choices
         finally:
             os.seteuid(0)
+
+
+def test_whoever_is_not_root_may_look_at_what_would_be_done_over_an_installation():
+    with seen_by_nobody() as (ground, choices):
+        os.seteuid(0)
+        ground.at(places.SETTINGS).chmod(0o644)
+        os.seteuid(NOBODY)
+        config = perform.configuration(ground, choices)
+        found = list(machine._secrets(ground, config))
+        decided = perform.decide(ground, choices, config)
     assert [finding.grave for finding in found] == [False]
     assert {change.verdict for change in decided.changes} == {Verdict.SAME, Verdict.OWN}
+
+
+def test_whoever_may_not_read_the_configuration_is_told_who_may():
+    with seen_by_nobody() as (ground, choices), pytest.raises(ConfigError, match="Permission denied") as raised:
+        perform.configuration(ground, choices)
+    assert "as root or as a member" in raised.value.hint
 
 
 def test_a_machine_without_systemd_is_told(monkeypatch):

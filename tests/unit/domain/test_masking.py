@@ -73,7 +73,7 @@ def test_the_lines_of_a_value_are_found_and_what_is_too_short_to_be_told_apart_s
     assert [mask(line) for line in PEM.splitlines()] == [
         "-----BEGIN EXAMPLE KEY-----", "[PEM]", "  [PEM]", "}", "-----END EXAMPLE KEY-----"
     ]  # fmt: skip
-    assert mask(json.dumps({"key": PEM})) == '{"key": "[PEM]"}'
+    assert mask(json.dumps({"key": PEM})) == '{"key": "[PEM]\\n"}'
     assert Mask({"PEM": PEM.replace("\n", "\\n")})("placeholderPemLine") == "[PEM]"
 
 
@@ -120,6 +120,31 @@ def test_stars_hide_it_among_any_bytes(before, after):
     shown = mask.starred(before + b"open-sesame-1" + after)
     assert len(shown) == len(before) + 13 + len(after)
     assert b"open-sesame-1" not in shown
+
+
+@given(
+    st.lists(st.sampled_from([b"abcdefgh", b"-and-more", b"abc", b"\n", b"and", b"\xfc", b"e"]), max_size=12), st.data()
+)
+def test_however_a_stream_is_cut_the_same_is_masked(pieces, data):
+    mask = Mask(
+        {"SHORT": "abcdefgh", "LONG": "abcdefgh-and-more", "NEXT": "and-more-and-more", "LINES": "abc\nand\nabc"}
+    )
+    printed, shown, waiting = b"".join(pieces), b"", b""
+    while printed:
+        many = data.draw(st.integers(1, len(printed)))
+        waiting, printed = waiting + printed[:many], printed[many:]
+        whole = mask.whole(waiting)
+        shown, waiting = shown + mask.named(waiting[:whole]), waiting[whole:]
+    assert shown + mask.named(waiting) == mask.named(b"".join(pieces))
+
+
+def test_a_stream_waits_for_no_more_than_it_must():
+    mask = Mask({"KEY": "tell-nobody-of-this"})
+    assert [mask.whole(text) for text in (b"", b"ready\n", b"> ", b"a tell-nob", b"a tell-nobody-of-this", b"a tell-nobodies")] == [
+        0, 6, 2, 2, 21, 15
+    ]  # fmt: skip
+    endless = Mask({"KEY": "aaaaaaaaaaaa"})
+    assert endless.whole(b"a" * 10_000) > 9_000, "or a draft could fill the memory"
 
 
 def test_without_secrets_nothing_is_touched():

@@ -62,10 +62,10 @@ def test_an_instance_name_can_be_taken_apart():
 
 def test_host_labels_are_labels_and_differ_where_ids_differ():
     ids = ["hello", "Hello", "he_llo", "he-llo", "_x_", "___", "x" * 63, "-".join("ab" * 20)]
-    labels = [host_label(DraftId(name), f"{number:07d}aa") for number, name in enumerate(ids)]
+    labels = [host_label(DraftId(name), f"{number:016d}") for number, name in enumerate(ids)]
     assert len(set(labels)) == len(labels)
     assert labels[0] == "hello"
-    assert host_label(DraftId("Shop"), "dd0e674aa") != host_label(DraftId("shop-dd0e674"), "123456789")
+    assert host_label(DraftId("Shop"), "dd0e674aa0123456") != host_label(DraftId("shop-dd0e674aa0123456"), "1" * 16)
     for label in labels:
         assert label == label.lower()
         assert 0 < len(label) <= 63
