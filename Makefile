@@ -30,9 +30,9 @@ test: $(VENV)/.dev  ## install what the tests need and run them all: unit, integ
 	$(BIN)/pytest -n 2 tests/unit tests/integration $(ARGS)
 	$(BIN)/pytest -n 2 --dist loadfile -m "not matrix" tests/e2e $(ARGS)
 
-test-systemd: $(VENV)/.dev  ## boot a systemd in a container, install drafterd there and use it; needs root and Debian
+test-systemd: $(VENV)/.dev  ## boot a systemd in a container (SUITE=trixie: Debian 13), install drafterd there and use it; needs root and Debian
 	@tests/packages boot
-	$(BIN)/pytest -rs tests/boot $(ARGS)
+	DRAFTERD_BOOT_SUITE=$(SUITE) $(BIN)/pytest -rs tests/boot $(ARGS)
 
 e2e: $(VENV)/.dev  ## the whole matrix of real drafts in a browser
 	@tests/packages

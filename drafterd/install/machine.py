@@ -19,7 +19,7 @@ from drafterd.install.ground import Ground
 from drafterd.toolchain import Toolchain
 
 SYSTEMD_MIN = 252
-_TRIED = ("debian", "12")
+_TRIED = {("debian", "12"), ("debian", "13")}
 _NGINX = "nginx.service"
 _SHUTDOWN = re.compile(r"^\s*worker_shutdown_timeout\b", re.MULTILINE)
 _LOCKED_NAMESPACES = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -75,9 +75,9 @@ def _system(ground: Ground) -> Findings:
     except OSError:
         text = ""
     facts = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', text, re.MULTILINE))
-    if (facts.get("ID"), facts.get("VERSION_ID")) != _TRIED:
+    if (facts.get("ID"), facts.get("VERSION_ID")) not in _TRIED:
         shown = facts.get("PRETTY_NAME") or "an unknown system"
-        mend = "it is made for Debian 12, Ubuntu 24.04 and newer, and tried on Debian 12 only: look at the result"
+        mend = "made for Debian 12, Ubuntu 24.04 and newer, and tried on Debian 12 and 13 only: look at the result"
         yield Finding(f"this is {shown}", mend, grave=False)
     if not ground.live:
         return

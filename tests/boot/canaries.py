@@ -37,7 +37,7 @@ OPERATOR = {
 OPERATOR_VALUES = {name: _new() for name in OPERATOR}
 GIVEN = {name: _new() for name in ("NEXTAUTH_SECRET", "DATABASE_URL", "GOOGLE_CLIENT_SECRET", "GROQ_API_KEY")}
 """The operator's own values, which every draft gets into its environment."""
-DRAFTS = {draft: _new() for draft in ("hello", "second", "spy", "loud", "fails")}
+DRAFTS = {draft: _new() for draft in ("hello", "second", "spy", "loud", "sealed", "fails")}
 """What stands in the `.env.local` of each draft."""
 CONFIGURED = _new()
 """What the configuration gives to one draft, `loud`, in `drafts_config.loud.env`."""

@@ -34,7 +34,12 @@ def _run(*argv: str | Path, within: float) -> str:
     return done.stdout
 
 
-def codename() -> str:
+def suite() -> str:
+    """The release of Debian that is booted: the one that was asked for, or this machine's."""
+    return os.environ.get("DRAFTERD_BOOT_SUITE") or _codename()
+
+
+def _codename() -> str:
     """This machine's release of Debian, such as `bookworm`; empty where it is none."""
     facts = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.MULTILINE))
     return facts.get("VERSION_CODENAME", "") if facts.get("ID") == "debian" else ""
@@ -46,7 +51,7 @@ def missing() -> str:
         return "booting a container needs root"
     if absent := [tool for tool in ("mmdebstrap", "systemd-nspawn", "nsenter") if shutil.which(tool) is None]:
         return f"not installed: {', '.join(absent)} (apt-get install mmdebstrap systemd-container)"
-    if not codename():
+    if not _codename():
         return "the container is made from this machine's packages, and this is not Debian"
     tried = subprocess.run(
         ["unshare", "--mount", "--pid", "--net", "--fork", "true"],
@@ -63,14 +68,17 @@ def kept() -> Debian:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drafterd-boot"
     caches.mkdir(parents=True, exist_ok=True)
     lock = (CHECKOUT / "requirements.lock").read_bytes()
-    root = caches / f"root-{codename()}-{_digest(repr((PACKAGES, _UNUSED)).encode())}"
-    wheels = caches / f"wheels-{sys.version_info.major}.{sys.version_info.minor}-{_digest(lock)}"
+    root = caches / f"root-{suite()}-{_digest(repr((PACKAGES, _UNUSED)).encode())}"
     with (caches / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        for place, make in ((root, _make_root), (wheels, _make_wheels)):
-            if not place.exists():
-                with _unfinished(place) as folder:
-                    make(folder)
+        if not root.exists():
+            with _unfinished(root) as folder:
+                _make_root(folder)
+        (python,) = (path.name.removeprefix("python") for path in root.glob("usr/bin/python3.[0-9]*"))
+        wheels = caches / f"wheels-{python}-{_digest(lock)}"
+        if not wheels.exists():
+            with _unfinished(wheels) as folder:
+                _make_wheels(folder, python)
     return Debian(root, wheels)
 
 
@@ -80,47 +88,56 @@ def _digest(data: bytes) -> str:
 
 @contextmanager
 def _unfinished(place: Path) -> Iterator[Path]:
-    """A folder that gets its name when it is complete; older ones of its kind go."""
+    """A folder that gets its name when it is complete; older ones of its kind and release go."""
     with tempfile.TemporaryDirectory(dir=place.parent, prefix="unfinished-") as name:
         folder = Path(name) / "made"
         folder.mkdir()
         yield folder
-        for old in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
+        for old in place.parent.glob(f"{place.name.rpartition('-')[0]}-*"):
             shutil.rmtree(old)
         folder.rename(place)
 
 
 def _make_root(folder: Path) -> None:
-    sources = [
-        path for path in (_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("debian.*"))) if path.exists()
-    ]
+    known = (_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("debian.*")))
     settings = re.findall(
         r'^Acquire::(?:https?::.*|Check-[\w-]+) ".*";$', _run("apt-config", "dump", within=20), re.MULTILINE
     )
-    _run(
-        "mmdebstrap",
-        "--mode=root",
-        "--variant=minbase",
-        "--format=directory",
-        f"--include={','.join(PACKAGES)}",
-        "--dpkgopt=force-unsafe-io",
-        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _UNUSED),
-        *(f"--aptopt={line.rstrip(';')}" for line in settings),
-        codename(),
-        folder,
-        *sources,
-        within=900,
-    )
+    with tempfile.TemporaryDirectory() as name:
+        sources = []
+        for path in known:
+            if path.exists():
+                sources.append(Path(name, path.name))
+                sources[-1].write_text(re.sub(rf"\b{_codename()}\b", suite(), path.read_text()))
+        _run(
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=minbase",
+            "--format=directory",
+            f"--include={','.join(PACKAGES)}",
+            "--dpkgopt=force-unsafe-io",
+            *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in _UNUSED),
+            *(f"--aptopt={line.rstrip(';')}" for line in settings),
+            suite(),
+            folder,
+            *sources,
+            within=900,
+        )
 
 
-def _make_wheels(folder: Path) -> None:
+def _make_wheels(folder: Path, python: str) -> None:
+    """For that Python: what this one has built or got, and beside that what was compiled for this one alone."""
     with tempfile.TemporaryDirectory() as name:
         locked = Path(name) / "constraints.txt"
         text = (CHECKOUT / "requirements.lock").read_text()
         locked.write_text("".join(f"{line}\n" for line in re.findall(r"^[A-Za-z0-9]\S*==\S*", text, re.MULTILINE)))
-        _wheel("--constraint", locked, "--wheel-dir", folder, f"{CHECKOUT}[all]")
+        _pip("wheel", "--constraint", locked, "--wheel-dir", folder, f"{CHECKOUT}[all]")
     for own in folder.glob("drafterd-*.whl"):
         own.unlink()
+    here = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    if here != f"cp{python.replace('.', '')}":
+        compiled = ("==".join(path.name.split("-")[:2]) for path in folder.glob(f"*-{here}-{here}-*.whl"))
+        _pip("download", "--no-deps", f"--python-version={python}", "--only-binary=:all:", "--dest", folder, *compiled)
 
 
 def own_wheel(folder: Path, version: str, changes: Mapping[str, tuple[str, str]]) -> Path:
@@ -140,10 +157,10 @@ def own_wheel(folder: Path, version: str, changes: Mapping[str, tuple[str, str]]
         text = path.read_text()
         assert text.count(before) == 1, f"{name} is not as it was"
         path.write_text(text.replace(before, after))
-    _wheel("--no-deps", "--wheel-dir", folder, source)
+    _pip("wheel", "--no-deps", "--wheel-dir", folder, source)
     (made,) = folder.glob(f"drafterd-{version}-*.whl")
     return made
 
 
-def _wheel(*arguments: str | Path) -> None:
-    _run(sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", *arguments, within=600)
+def _pip(word: str, *arguments: str | Path) -> None:
+    _run(sys.executable, "-m", "pip", "--disable-pip-version-check", word, "--quiet", *arguments, within=600)

@@ -65,6 +65,17 @@ const all = JSON.stringify(process.env);
 console.log(all); console.error(Buffer.from(all).toString('base64')); console.log(encodeURIComponent(all));
 for (const [name, value] of Object.entries(process.env)) console.log(`${name} is ${value}`);
 """
+_NEXT = """#!/usr/bin/env node
+const fs = require('fs');
+const config = { basePath: process.env.DRAFT_BASE_PATH || '', output: 'standalone' };
+fs.mkdirSync('.next/standalone/.next', { recursive: true });
+fs.mkdirSync('.next/static', { recursive: true });
+fs.writeFileSync('.next/required-server-files.json', JSON.stringify({ config }));
+fs.writeFileSync('.next/standalone/.next/BUILD_ID', 'one');
+fs.copyFileSync('server.js', '.next/standalone/server.js');
+require('./shout.js');
+"""
+"""A stand-in for Next.js, which cannot be had where nothing can be downloaded: it leaves what a build leaves."""
 _INSTALLED = {"local/package.json": '{"name": "local", "version": "1.0.0"}'}
 _NEEDS = {"local": "file:./local"}
 
@@ -111,6 +122,21 @@ def loud() -> dict[str, str]:
     scripts = {"preinstall": "node shout.js", "build": "node shout.js", "start": "node server.js"}
     files = node_server("loud", scripts=scripts, dependencies=_NEEDS)
     return {**files, **_INSTALLED, **_own("loud"), "shout.js": _SHOUT, "server.js": _SHOUT + files["server.js"]}
+
+
+def sealed() -> dict[str, str]:
+    """A draft of Next.js, as drafterd takes it, whose build and server print the key of its server actions."""
+    scripts = {"build": "next build", "start": "next start"}
+    files = node_server("sealed", scripts=scripts, dependencies={"next": "file:./next"})
+    return {
+        **files,
+        **_own("sealed"),
+        "next/package.json": json.dumps({"name": "next", "version": "15.5.0", "bin": {"next": "./next.js"}}),
+        "next/next.js": _NEXT,
+        "next/shout.js": _SHOUT,
+        "app/page.js": "export default () => null;",
+        "server.js": _SHOUT + files["server.js"],
+    }
 
 
 def fails() -> dict[str, str]:

@@ -23,7 +23,7 @@ TOKEN = "/var/lib/drafterd/token"
 BIND_PORTS = 1 << 10
 """CAP_NET_BIND_SERVICE"""
 
-BUILDS = r"environment of (bwrap|enter|npm.*|node|MainThread|sh|python3?|slirp4netns|loud|fails|spy)"
+BUILDS = r"environment of (bwrap|enter|npm.*|node|MainThread|sh|python3?|slirp4netns|loud|fails|sealed|spy)"
 """Where values may be while a draft is built: never in arguments, never in a process of ours."""
 
 HOMES: Mapping[str, Sequence[str]] = {
@@ -32,7 +32,7 @@ HOMES: Mapping[str, Sequence[str]] = {
         name: [
             re.escape(CREDENTIALS),
             re.escape(PASSED),
-            r"environment of (hello|second|spy|loud)",
+            r"environment of (hello|second|spy|loud|sealed)",
             r"/var/lib/drafterd/instances/\w+\.r1\.json",
         ]
         for name in GIVEN
@@ -44,6 +44,11 @@ HOMES: Mapping[str, Sequence[str]] = {
     ],
     "password in a file": [re.escape(canaries.PASSWORD_FILE)],
     "password that was typed": [],
+    "key of server actions": [
+        r"/var/lib/drafterd/drafts/sealed/action-key",
+        r"environment of sealed",
+        r"/var/lib/drafterd/instances/sealed\.r1\.json",
+    ],
     "share key": [r"/var/lib/drafterd/access/loud\.json"],
     "certificate's key": [r"/var/lib/drafterd/routes/certificate/default\.pem"],
     **{
@@ -66,10 +71,12 @@ def astray(found: Iterator[Found]) -> list[Found]:
 
 def search(server: Installed) -> Search:
     """For all secrets, also for those that drafterd has made."""
+    key = server.at("/var/lib/drafterd/drafts/sealed/action-key")
     pem = server.at("/var/lib/drafterd/routes/certificate/default.pem").read_text()
     return Search(
         **{
             "token": server.at(TOKEN).read_text().strip(),
+            **({"key of server actions": key.read_text().strip()} if key.exists() else {}),
             "share key": json.loads(server.at("/var/lib/drafterd/access/loud.json").read_text())["key"],
             "certificate's key": pem.partition("PRIVATE KEY-----\n")[2].splitlines()[1],
         }
@@ -95,9 +102,9 @@ async def test_hostile_drafts_run(server: Installed) -> None:
     await server.run("/opt/drafterd/bin/drafterd", "protect", "loud", "--stdin", given=f"{typed}\n".encode())
     server.drop("guarded", {"index.html": "guarded"})
     async with Watch(search(server), server) as watch:
-        for draft, files in (("spy", hostile.spy()), ("loud", hostile.loud()), ("fails", hostile.fails())):
-            server.drop(draft, files)
-        for draft in ("spy", "loud", "guarded"):
+        for files in (hostile.spy, hostile.loud, hostile.sealed, hostile.fails):
+            server.drop(files.__name__, files())
+        for draft in ("spy", "loud", "sealed", "guarded"):
             await server.until(draft, "ready")
         problem = (await server.until("fails", "failed"))["problem"]
     assert problem["code"] == "build-failed"
@@ -177,8 +184,8 @@ async def test_secrets_are_in_no_word_of_the_command_line(server: Installed) -> 
         ("routes", "--json"),
         ("doctor", "--json"),
         ("config", "show", "--config", canaries.SETTINGS),
-        *((word, draft) for draft in ("spy", "loud", "fails") for word in ("show", "fixes")),
-        *(("logs", draft, "--build") for draft in ("spy", "loud", "fails")),
+        *((word, draft) for draft in ("spy", "loud", "sealed", "fails") for word in ("show", "fixes")),
+        *(("logs", draft, "--build") for draft in ("spy", "loud", "sealed", "fails")),
         ("logs", "loud"),
         ("logs", "fails", "--build", "--errors"),
     ):
@@ -191,12 +198,12 @@ async def test_secrets_are_in_no_stream(server: Installed) -> None:
     sought, token = search(server), server.at(TOKEN).read_text().strip()
     headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
     urls = [
-        *(f"{API}/api/v1/drafts/{draft}/builds/1/log" for draft in ("spy", "loud", "fails")),
-        *(f"{API}/drafts/{draft}/log" for draft in ("spy", "loud", "fails")),
+        *(f"{API}/api/v1/drafts/{draft}/builds/1/log" for draft in ("spy", "loud", "sealed", "fails")),
+        *(f"{API}/drafts/{draft}/log" for draft in ("spy", "loud", "sealed", "fails")),
         f"{SITE}/api/draft/fails/_drafterd/events",
     ]
     # Nothing is built any more, and nothing changes.
-    quiet, streamed = ("/drafts/spy/log", "/drafts/loud/log", "/drafts/fails/log", "/_drafterd/events"), 0
+    quiet, streamed = ("/spy/log", "/loud/log", "/sealed/log", "/fails/log", "/_drafterd/events"), 0
     async with server.session(headers=headers) as client:
         for url in urls:
             data = b""

@@ -217,6 +217,7 @@ def broken(root: Path, what: str) -> tuple[str, ...]:
     ("system", "noted"),
     [
         ('ID=debian\nVERSION_ID="12"\n', False),
+        ('ID=debian\nVERSION_ID="13"\n', False),
         ('ID=ubuntu\nVERSION_ID="24.04"\n', True),
         ("ID=arch\n", True),
         ("", True),
@@ -225,7 +226,9 @@ def broken(root: Path, what: str) -> tuple[str, ...]:
 def test_where_it_was_never_tried_that_is_said(root, system, noted):
     (root / "etc" / "os-release").write_text(system)
     found = list(machine._system(Ground(root)))
-    assert [(finding.grave, "tried on Debian 12 only" in finding.mend) for finding in found] == [(False, True)] * noted
+    assert [(finding.grave, "tried on Debian 12 and 13" in finding.mend) for finding in found] == [
+        (False, True)
+    ] * noted
 
 
 @pytest.mark.parametrize(
