@@ -164,6 +164,14 @@ def _bad_release(view: View, _rules: plan.Rules) -> Problem | None:
     return None if current and current.key == view.key else view.bad[newest[-1].id]
 
 
+def _candidate_problem(view: View, _rules: plan.Rules) -> Problem | None:
+    """What ended the server that was tried, while it is not yet condemned for that."""
+    release = plan.candidate(view)
+    instance = view.instance(release.id) if release else None
+    failed = instance is not None and instance.status is InstanceStatus.FAILED and not _candidate_tried_again(view)
+    return instance.problem if instance and failed else None
+
+
 def _pinned_problem(view: View, _rules: plan.Rules) -> Problem | None:
     """The release that was gone back to did not start."""
     return view.bad.get(view.intent.pinned) if view.intent.pinned else None
@@ -180,6 +188,7 @@ _PROBLEMS: tuple[Callable[[View, plan.Rules], Problem | None], ...] = (
     _fix_problem,
     _build_problem,
     _pinned_problem,
+    _candidate_problem,
     _bad_release,
     _instance_problem,
     lambda view, _: view.trouble,

@@ -683,7 +683,8 @@ async def test_a_hand_edited_route_is_not_taken_for_ours(world: World) -> None:
 
 
 async def reaches(world: World, path: str, by: str) -> bool:
-    return who(await world.seen(path)) == by
+    async with world.ask(path) as response:  # a file that is being written may be read
+        return response.status == 200 and who(await response.json()) == by
 
 
 class Caller:
@@ -743,8 +744,8 @@ async def test_no_request_is_lost_while_routes_change(world: World) -> None:
             done.set()
     assert caller.answered > 50
     assert caller.lost == []
-    # Each reload closes each of the two kept connections once at the most.
-    assert caller.resets <= {"traefik": 0, "nginx": 2 * changes}[world.kind]
+    # Each reload closes each of the two kept connections, and the next one too if another old worker has taken it.
+    assert caller.resets <= {"traefik": 0, "nginx": 4 * changes}[world.kind]
 
 
 def who(seen: dict[str, object]) -> object:

@@ -78,7 +78,7 @@ CASES = {
     ),
     "ready, and its update failed": (a_live_view(key="k2", builds=(FAILED, a_build(1))), State.READY, Work.NONE),
     "its process has crashed for good": (
-        a_live_view(instances=(an_instance(1, InstanceStatus.FAILED),)),
+        a_live_view(instances=(an_instance(1, InstanceStatus.FAILED, problem=PROBLEM),)),
         State.FAILED,
         Work.NONE,
     ),
@@ -103,6 +103,11 @@ def test_state(name):
 
     assert state.derive(view, RULES) is expected
     assert state.work(view, RULES) is work
+
+
+@pytest.mark.parametrize("name", [name for name, (_, expected, _) in CASES.items() if expected is State.FAILED])
+def test_what_has_failed_says_why_from_the_first_moment(name):
+    assert state.problem(CASES[name][0], RULES) is not None
 
 
 def test_a_failed_update_shows_its_problem_beside_the_good_release():
