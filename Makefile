@@ -27,7 +27,7 @@ lint: $(VENV)/.dev  ## formatting, lint rules, types, layers, module sizes
 
 test: $(VENV)/.dev  ## install what the tests need and run them all: unit, integration, one build per Next.js major
 	@tests/packages
-	$(BIN)/pytest -n 2 tests/unit tests/integration $(ARGS)
+	$(BIN)/pytest -n 3 tests/unit tests/integration $(ARGS)
 	$(BIN)/pytest -n 2 --dist loadfile -m "not matrix" tests/e2e $(ARGS)
 
 test-systemd: $(VENV)/.dev  ## boot a systemd in a container (SUITE=trixie: Debian 13), install drafterd there and use it; needs root and Debian
