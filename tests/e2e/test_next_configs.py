@@ -14,7 +14,11 @@ from drafterd.toolchain import Toolchain
 from tests.unit.fix.folders import folder, snapshot
 from tests.unit.fix.shapes import FOLDERS, SHAPES
 
+pytestmark = pytest.mark.timeout(600)
+
 PREFIX = "/api/draft/d"
+PATIENCE = {"npm_config_fetch_timeout": "60000", "npm_config_fetch_retries": "4"}
+"""Of npm with a registry that says nothing: milliseconds, and how often it asks again. It would wait five minutes."""
 _LOAD = """
 const load = require('next/dist/server/config').default;
 const { PHASE_PRODUCTION_BUILD } = require('next/constants');
@@ -50,8 +54,8 @@ class Loader:
         # The compiler is there, as it is for every draft in TypeScript.
         subprocess.run(
             [toolchain.npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", f"next@{major}", "typescript@5"],
-            cwd=root, check=True, timeout=300, capture_output=True, stdin=subprocess.DEVNULL,
-            env={**os.environ, "PATH": toolchain.path},
+            cwd=root, check=True, timeout=500, capture_output=True, stdin=subprocess.DEVNULL,
+            env={**os.environ, "PATH": toolchain.path, **PATIENCE},
         )  # fmt: skip
         self.version = json.loads((root / "node_modules/next/package.json").read_text())["version"]
 
