@@ -6,7 +6,8 @@ plug-in, and bound by the same rules: it never blocks, and nothing of it may rea
 
 import json
 import shlex
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,44 @@ from drafterd.domain.masking import Mask, secrets
 
 _LAUNCHER = "launch.py"
 _LARGEST = 4_000_000
+_CHARACTERS = 32_768
+"""Of all values together, the shortest first: what is looked for beyond is masked when it is read."""
+_PATIENCE = 0.25
+"""Seconds of processor time for one piece: ordinary ones of 128 KB take a hundredth."""
+_LEFT_OUT = b"\n[drafterd: what follows is left out, as it is made so that masking it takes too long]\n"
 
 
 class MaskedOutput:
     """Masks one output of one program as it comes, however it is cut.
 
-    What may be the beginning of a value waits until more comes, or until `end`.
+    What may be the beginning of a value waits until more comes, or until `end`. A draft that knows its
+    values can print what takes long to look through, and would hold up all others: its output ends there.
 
     Args:
         write: Takes what may be written.
+        patience: Seconds of processor time that one piece may take.
     """
 
-    def __init__(self, mask: Mask, write: Callable[[bytes], None]) -> None:
+    def __init__(self, mask: Mask, write: Callable[[bytes], None], patience: float = _PATIENCE) -> None:
         self._mask = mask
         self._write = write
+        self._patience = patience
         self._waiting = b""
+        self._left_out = False
 
     def take(self, data: bytes) -> None:
         """More was printed."""
+        if self._left_out:
+            return
+        begun = time.thread_time()
         data = self._waiting + data
         whole = self._mask.whole(data)
         self._waiting = data[whole:]
         self._pass_on(data[:whole])
+        if time.thread_time() - begun > self._patience:
+            self.end()
+            self._left_out = True
+            self._write(_LEFT_OUT)
 
     def end(self) -> None:
         """Nothing more will be."""
@@ -86,8 +103,19 @@ def _mask_of(config: Any) -> Mask:
         return Mask({})
     try:
         content = json.loads(files.read_regular(Path(spec), limit=_LARGEST))
-        return Mask(secrets({str(name): str(value) for name, value in content["environment"].items()}))
+        return Mask(_bounded(secrets({str(name): str(value) for name, value in content["environment"].items()})))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         # The launcher will not start it either, and says why.
         config.options.logger.warn(f"what {config.name} prints is not masked: {error!r}")  # noqa: G004, G010 - not ours
         return Mask({})
+
+
+def _bounded(values: Mapping[str, str]) -> dict[str, str]:
+    """Those that are looked for here."""
+    found, left = {}, _CHARACTERS
+    for name, value in sorted(values.items(), key=lambda item: len(item[1])):
+        left -= len(value)
+        if left < 0:
+            break
+        found[name] = value
+    return found
